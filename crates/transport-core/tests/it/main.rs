@@ -1,0 +1,13 @@
+//! The law suites on every implementor of this crate, and on planted faults.
+
+mod device;
+mod faults;
+mod laws;
+mod maps;
+mod processes;
+
+use transport_core::{Space, device::select};
+
+fn space() -> Space {
+    Space::f64(&select(None).unwrap())
+}

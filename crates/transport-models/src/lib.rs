@@ -1,0 +1,1 @@
+//! Networks and the transport maps made of them

@@ -1,0 +1,1 @@
+//! Transport between two samples: discrepancies on host matrices and tensors

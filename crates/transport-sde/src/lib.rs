@@ -1,0 +1,1 @@
+//! Dynamics and their integration: ODE and SDE methods behind one driver

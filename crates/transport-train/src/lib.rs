@@ -1,0 +1,1 @@
+//! Objectives, the trainer, checkpoints, evaluation, the model registry and saved runs
