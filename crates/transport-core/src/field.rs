@@ -42,6 +42,21 @@ pub trait Jvp: Field {
     }
 }
 
+/// A field that also knows the score of the law it carries, at the price of one evaluation.
+pub trait ScoredField: Field {
+    /// The velocity and the score `∇ log q_t(x)`.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`; returns two `[n, d]`.
+    fn velocity_and_score(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>);
+}
+
+impl<F: ScoredField + ?Sized> ScoredField for &F {
+    fn velocity_and_score(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
+        (**self).velocity_and_score(x, t)
+    }
+}
+
 impl<F: Field + ?Sized> Field for &F {
     fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
         (**self).eval(x, t)

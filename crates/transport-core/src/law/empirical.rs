@@ -116,4 +116,13 @@ impl Noisable for Empirical {
     fn noised(&self, c: &Coefs) -> NoisedEmpirical {
         NoisedEmpirical { law: self.clone(), alpha: c.alpha, sigma: c.sigma }
     }
+
+    /// The weighted mean of the points: what the optimum of every denoising loss returns.
+    fn posterior(&self, x: Tensor<2>, c: &Coefs) -> (Tensor<2>, Tensor<2>) {
+        let space = Space::of(&x);
+        let weights = softmax(self.noised(c).exponents(&x).0, 1);
+        let mean = weights.matmul(space.tensor(self.points.to_vec(), [self.len(), self.dim]));
+        let score = (mean.clone().mul_scalar(c.alpha) - x).div_scalar(c.sigma * c.sigma);
+        (mean, score)
+    }
 }

@@ -158,4 +158,13 @@ impl Noisable for Gaussian {
         // α²Σ + σ²I is positive definite whenever α and σ are not both zero.
         Self::new(mean, covariance).unwrap_or_else(|_| Self::isotropic(vec![0.0; d], f64::NAN))
     }
+
+    /// `E[x₁ | x] = m − α Σ s(x)`.
+    fn posterior(&self, x: Tensor<2>, c: &Coefs) -> (Tensor<2>, Tensor<2>) {
+        let (d, space) = (self.mean.len(), Space::of(&x));
+        let score = self.noised(c).score(x);
+        let gain = space.tensor(self.covariance.clone(), [d, d]);
+        let shift = score.clone().matmul(gain).mul_scalar(c.alpha);
+        (space.tensor(self.mean.clone(), [1, d]) - shift, score)
+    }
 }

@@ -128,6 +128,18 @@ impl Noisable for Mixture {
         let components = self.components.iter().map(|g| g.noised(c)).collect();
         Self { weights: self.weights.clone(), components }
     }
+
+    fn posterior(&self, x: Tensor<2>, c: &Coefs) -> (Tensor<2>, Tensor<2>) {
+        let responsibilities = self.noised(c).responsibilities(&x);
+        let (mut data, mut score) = (x.zeros_like(), x.zeros_like());
+        for (k, component) in self.components.iter().enumerate() {
+            let weight = responsibilities.clone().narrow(1, k, 1);
+            let (mean, slope) = component.posterior(x.clone(), c);
+            data = data + weight.clone() * mean;
+            score = score + weight * slope;
+        }
+        (data, score)
+    }
 }
 
 impl Mixture {

@@ -1,8 +1,7 @@
 //! The exact dynamics of a law that can be noised in closed form.
 
 use super::{Density, Score};
-use crate::field::Field;
-use crate::prediction::Prediction;
+use crate::field::{Field, ScoredField};
 use crate::schedule::{Coefs, Schedule};
 use crate::time::Times;
 use burn::tensor::{Int, Tensor};
@@ -14,6 +13,13 @@ pub trait Noisable: Send + Sync {
 
     /// The law of `α x₁ + σ x₀`.
     fn noised(&self, c: &Coefs) -> Self::Noised;
+
+    /// The posterior mean `E[x₁ | α x₁ + σ x₀ = x]` and the score of the noised law. Both are
+    /// finite at α = 0, where the score alone no longer tells the data from its mean.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`; returns two `[n, d]`.
+    fn posterior(&self, x: Tensor<2>, c: &Coefs) -> (Tensor<2>, Tensor<2>);
 }
 
 /// The exact probability flow of a law under a schedule: the oracle that a learned velocity
@@ -47,8 +53,23 @@ impl<L: Noisable, S: Schedule> OracleFlow<L, S> {
 
 impl<L: Noisable, S: Schedule> Field for OracleFlow<L, S> {
     fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
-        let score = self.score(x.clone(), t);
-        Prediction::Score.convert(Prediction::Velocity, score, x, t, &self.schedule)
+        self.velocity_and_score(x, t).0
+    }
+}
+
+impl<L: Noisable, S: Schedule> ScoredField for OracleFlow<L, S> {
+    fn velocity_and_score(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
+        let d = x.dims()[1];
+        // Side by side, so that rows at several times are evaluated once.
+        let both = by_time(x, t, |x, t| {
+            let c = self.schedule.at(t);
+            let (data, score) = self.law.posterior(x, &c);
+            // E[x₀ | x] = −σ s.
+            let velocity =
+                data.mul_scalar(c.d_alpha) - score.clone().mul_scalar(c.sigma * c.d_sigma);
+            Tensor::cat(vec![velocity, score], 1)
+        });
+        (both.clone().narrow(1, 0, d), both.narrow(1, d, d))
     }
 }
 

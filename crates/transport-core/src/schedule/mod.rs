@@ -1,10 +1,12 @@
 //! Schedules on the transport clock: `x_t = α(t) x₁ + σ(t) x₀`, `x₀` the reference, `x₁` the data.
 #![warn(clippy::integer_division)]
 
+mod named;
 mod noising;
 mod rectified;
 mod trigonometric;
 
+pub use named::Named;
 pub use noising::Noising;
 pub use rectified::Rectified;
 pub use trigonometric::Trigonometric;

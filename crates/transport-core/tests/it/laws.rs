@@ -159,3 +159,22 @@ fn mixtures_draw_components_by_weight() {
     let score = to_host(law.score(space().tensor(vec![9.0], [1, 1])))[0];
     assert!((score - 1.0).abs() < 1e-9, "far from the other mode: {score}");
 }
+
+/// The posterior mean and the score are two readings of one law: α E[x₁|x] − x = σ² s (Tweedie).
+#[test]
+fn posteriors_satisfy_tweedie() {
+    let c = Rectified.at(0.6);
+    let check = |data: burn::tensor::Tensor<2>, score: burn::tensor::Tensor<2>| {
+        let gap = data.mul_scalar(c.alpha) - points() - score.mul_scalar(c.sigma * c.sigma);
+        assert!(to_host(gap).iter().all(|g| g.abs() < 1e-12));
+    };
+    let (data, score) = gaussian().posterior(points(), &c);
+    check(data, score);
+    let (data, score) = mixture().posterior(points(), &c);
+    check(data, score.clone());
+    let direct = to_host(mixture().noised(&c).score(points()) - score);
+    assert!(direct.iter().all(|g| g.abs() < 1e-12));
+    // At α = 0 nothing is known, and the posterior mean is the mean.
+    let mean = to_host(mixture().posterior(points(), &Rectified.at(0.0)).0);
+    assert!((mean[0] - (0.3 * 0.3 - 0.7)).abs() < 1e-12);
+}

@@ -1,0 +1,70 @@
+//! The only loop: carries a batch through a grid, one step of a method at a time.
+
+use crate::grid::Grid;
+use burn::tensor::Tensor;
+use transport_core::device::is_host;
+
+/// A method bound to its dynamics, ready to step.
+pub trait Stepper {
+    /// The state at `t + h` from the state at `t`; `k` counts the steps of the grid.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`.
+    fn step(&mut self, k: usize, x: Tensor<2>, t: f64, h: f64) -> Tensor<2>;
+
+    /// Evaluations of the dynamics so far.
+    fn evals(&self) -> usize;
+}
+
+/// Integration that failed numerically.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SolveError {
+    /// A state that is not finite.
+    #[error("the state is not finite at t = {t} (step {step}, after {evals} evaluations)")]
+    NotFinite {
+        /// The time reached.
+        t: f64,
+        /// The step that reached it, counted from 1.
+        step: usize,
+        /// Evaluations of the dynamics until then.
+        evals: usize,
+    },
+}
+
+/// Integrates from the grid's first time to its last; `observe(k, t, x)` sees each state,
+/// the initial one as `k = 0`.
+///
+/// Finiteness is checked at each step on host devices, where looking is free of transfers, and at
+/// the last step on others.
+///
+/// # Errors
+/// [`SolveError::NotFinite`] with the first time at which it was noticed.
+///
+/// # Shapes
+/// `x`: `[n, d]`; returns `[n, d]`.
+pub fn drive(
+    stepper: &mut dyn Stepper,
+    x: Tensor<2>,
+    grid: &Grid,
+    mut observe: impl FnMut(usize, f64, &Tensor<2>),
+) -> Result<Tensor<2>, SolveError> {
+    let times = grid.times();
+    let (last, look) = (times.len() - 1, is_host(&x.device()));
+    let mut x = x;
+    observe(0, times[0], &x);
+    for (k, ends) in times.windows(2).enumerate() {
+        x = stepper.step(k, x, ends[0], ends[1] - ends[0]);
+        if (look || k + 1 == last) && !is_finite(&x) {
+            return Err(SolveError::NotFinite { t: ends[1], step: k + 1, evals: stepper.evals() });
+        }
+        observe(k + 1, ends[1], &x);
+    }
+    Ok(x)
+}
+
+/// A sum of magnitudes is finite exactly when each term is, short of overflow at 3e38 in f32.
+fn is_finite(x: &Tensor<2>) -> bool {
+    let size: f64 = x.clone().abs().sum().into_scalar::<f64>();
+    size.is_finite()
+}

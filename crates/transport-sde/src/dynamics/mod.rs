@@ -1,0 +1,49 @@
+//! Stochastic dynamics `dX = a(X, t) dt + b(X, t) dW`, in the sense of Itô.
+
+mod family;
+
+pub use family::{Epsilon, Family};
+
+use burn::tensor::Tensor;
+use transport_core::Times;
+
+/// An Itô SDE on `ℝᵈ`.
+pub trait Sde: Send + Sync {
+    /// The drift `a(x, t)`.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`; returns `[n, d]`.
+    fn drift(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2>;
+
+    /// The diffusion coefficient `b(x, t)`.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`.
+    fn diffusion(&self, x: &Tensor<2>, t: f64) -> Diffusion;
+}
+
+/// A diffusion coefficient `b`.
+#[derive(Clone, Debug)]
+pub enum Diffusion {
+    /// `b` times the identity.
+    Scalar(f64),
+    /// One factor per coordinate, `[n, d]`.
+    Diagonal(Tensor<2>),
+    /// A matrix per row, `[n, d, d]`.
+    Matrix(Tensor<3>),
+}
+
+impl Diffusion {
+    /// `b ΔW`.
+    ///
+    /// # Shapes
+    /// `dw`: `[n, d]`; returns `[n, d]`.
+    #[must_use]
+    pub fn apply(self, dw: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Scalar(b) => dw.mul_scalar(b),
+            Self::Diagonal(b) => b * dw,
+            Self::Matrix(b) => b.matmul(dw.unsqueeze_dim(2)).squeeze_dim(2),
+        }
+    }
+}

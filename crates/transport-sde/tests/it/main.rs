@@ -1,0 +1,12 @@
+//! Orders, laws and errors of the integration.
+
+mod convergence;
+mod driver;
+mod family;
+mod flows;
+
+use transport_core::{Space, device::select};
+
+fn space() -> Space {
+    Space::f64(&select(None).unwrap())
+}
