@@ -16,11 +16,11 @@ pub trait Field: Send + Sync {
 /// A field whose derivative along a direction is written as ordinary tensor operations, so that
 /// one reverse pass can differentiate it once more.
 pub trait Jvp: Field {
-    /// `v(x, t)` and `∂ₓv(x, t) u + ∂ₜv(x, t) dt`.
+    /// `v(x, t)` and `∂ₓv(x, t) u`.
     ///
     /// # Shapes
     /// `x`, `u`: `[n, d]`; returns two `[n, d]`.
-    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>, dt: f64) -> (Tensor<2>, Tensor<2>);
+    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>);
 
     /// `v(x, t)` and the exact divergence `∇·v(x, t)`, by `d` directional derivatives.
     ///
@@ -34,7 +34,7 @@ pub trait Jvp: Field {
             let mut direction = vec![0.0; d];
             direction[i] = 1.0;
             let u = space.tensor(direction, [1, d]).expand([n, d]);
-            let (v, dv) = self.jvp(x.clone(), t, u, 0.0);
+            let (v, dv) = self.jvp(x.clone(), t, u);
             trace = trace + dv.narrow(1, i, 1).squeeze_dim(1);
             value.get_or_insert(v);
         }
@@ -64,8 +64,8 @@ impl<F: Field + ?Sized> Field for &F {
 }
 
 impl<F: Jvp + ?Sized> Jvp for &F {
-    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>, dt: f64) -> (Tensor<2>, Tensor<2>) {
-        (**self).jvp(x, t, u, dt)
+    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        (**self).jvp(x, t, u)
     }
 }
 
@@ -100,9 +100,7 @@ impl Field for AffineField {
 }
 
 impl Jvp for AffineField {
-    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>, dt: f64) -> (Tensor<2>, Tensor<2>) {
-        let space = Space::of(&x);
-        let along_t = self.row(&self.rate, &space).mul_scalar(dt);
-        (self.eval(x, t), self.linear(u) + along_t)
+    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        (self.eval(x, t), self.linear(u))
     }
 }

@@ -1,1 +1,22 @@
-//! Networks and the transport maps made of them
+//! Networks, and the transport maps made of them.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`net`] | layers and networks with an explicit directional derivative: dense, MLP, embedding |
+//! | [`dynamics`] | a network that knows the velocity and the score of a schedule |
+#![forbid(unsafe_code)]
+#![warn(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod dynamics;
+pub mod net;
+
+pub use dynamics::{Dynamics, DynamicsConfig, Given};

@@ -8,8 +8,8 @@ use crate::{Points, VizError, output};
 
 /// How rows of values are images, and how the images are laid out.
 ///
-/// A row holds its channels one after another, each `height` rows of `width` values:
-/// `[channels, height, width]`, as convolutions read them.
+/// A row holds its pixels one after another, the channels of a pixel side by side:
+/// `[height, width, channels]`, as image files store them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
     /// Pixels down.
@@ -78,11 +78,9 @@ impl Grid {
 
     /// One image as RGB pixels, row by row; a pixel that is not finite is marked and counted.
     fn rgb(&self, row: &[f64], missing: &mut usize) -> Vec<u8> {
-        let plane = self.height * self.width;
-        let mut rgb = Vec::with_capacity(3 * plane);
-        for pixel in 0..plane {
-            let values: [f64; 3] =
-                std::array::from_fn(|c| row[pixel + plane * c.min(self.channels - 1)]);
+        let mut rgb = Vec::with_capacity(3 * self.height * self.width);
+        for pixel in row.chunks_exact(self.channels) {
+            let values: [f64; 3] = std::array::from_fn(|c| pixel[c.min(self.channels - 1)]);
             if values.iter().all(|v| v.is_finite()) {
                 rgb.extend(values.map(|v| self.shade(v)));
             } else {

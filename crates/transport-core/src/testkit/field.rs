@@ -5,7 +5,7 @@ use crate::field::Jvp;
 use crate::time::Times;
 use burn::tensor::Tensor;
 
-/// The directional derivative of `v` along `(u, dt)` equals central differences, and its value
+/// The directional derivative of `v` along `u` equals central differences, and its value
 /// part equals `v`.
 ///
 /// # Errors
@@ -18,13 +18,9 @@ pub fn jvp_is_the_derivative(
     tolerance: f64,
 ) -> Result<(), Violation> {
     const H: f64 = 1e-5;
-    for dt in [0.0, 0.7] {
-        let (value, tangent) = field.jvp(x.clone(), Times::Same(t), u.clone(), dt);
-        let at = |h: f64| field.eval(x.clone() + u.clone().mul_scalar(h), Times::Same(t + h * dt));
-        let value_property = "the value beside a derivative is the field's";
-        all_close(value_property, value, field.eval(x.clone(), Times::Same(t)), 1e-12)?;
-        let difference = (at(H) - at(-H)).div_scalar(2.0 * H);
-        all_close("the tangent is the derivative", tangent, difference, tolerance)?;
-    }
-    Ok(())
+    let (value, tangent) = field.jvp(x.clone(), Times::Same(t), u.clone());
+    let at = |h: f64| field.eval(x.clone() + u.clone().mul_scalar(h), Times::Same(t));
+    all_close("the value beside a derivative is the field's", value, at(0.0), 1e-12)?;
+    let difference = (at(H) - at(-H)).div_scalar(2.0 * H);
+    all_close("the tangent is the derivative", tangent, difference, tolerance)
 }

@@ -90,7 +90,7 @@ impl Field for Transposed {
 }
 
 impl Jvp for Transposed {
-    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>, _dt: f64) -> (Tensor<2>, Tensor<2>) {
+    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let field = crate::maps::field();
         let matrix = Space::of(&x).tensor(field.matrix.clone(), [3, 3]);
         (field.eval(x, t), u.matmul(matrix))

@@ -29,10 +29,10 @@ fn every_pixel_is_where_it_should_be() {
 }
 
 #[test]
-fn colours_are_planes_and_values_are_clipped() {
+fn colours_stand_side_by_side_and_values_are_clipped() {
     let folder = Folder::new();
     let grid = Grid { height: 1, width: 2, channels: 3, columns: 1, range: (-1.0, 1.0) };
-    let image = [1.0, -1.0, 0.0, 9.0, -1.0, -9.0];
+    let image = [1.0, 0.0, -1.0, -1.0, 9.0, -9.0];
     image_grid(&folder.path("a.png"), points(&image, 6), &grid).unwrap();
     let page = pixels(&folder.path("a.png"));
     assert_eq!(grid.zoom(), 22);

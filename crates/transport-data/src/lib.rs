@@ -1,0 +1,1 @@
+//! Datasets, readers, writers and scaling for transport: host matrices, no tensors

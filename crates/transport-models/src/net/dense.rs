@@ -1,0 +1,50 @@
+//! The dense layer.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::module::linear;
+use transport_core::{Noise, Space};
+
+/// `x W + b`, `W` of shape `[inputs, outputs]`.
+#[derive(Module, Debug)]
+pub struct Dense {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl Dense {
+    /// Weights and biases uniform on `±gain/√inputs`; `gain = 0` starts the layer at zero.
+    ///
+    /// # References
+    /// LeCun et al. (1998), "Efficient BackProp", §4.6, with the bias treated alike.
+    #[must_use]
+    pub fn new(inputs: usize, outputs: usize, gain: f64, noise: &Noise, space: &Space) -> Self {
+        let bound = gain / (inputs.max(1) as f64).sqrt();
+        let uniform = |purpose: &str, rows: usize| -> Vec<f64> {
+            let values = noise.purpose(purpose).resized(rows).uniform_values(outputs);
+            values.into_iter().map(|u| bound * (2.0 * u - 1.0)).collect()
+        };
+        Self {
+            weight: Param::from_tensor(space.tensor(uniform("weight", inputs), [inputs, outputs])),
+            bias: Param::from_tensor(space.tensor(uniform("bias", 1), [outputs])),
+        }
+    }
+
+    /// `x W + b`.
+    ///
+    /// # Shapes
+    /// `x`: `[n, inputs]`; returns `[n, outputs]`.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        linear(x, self.weight.val(), Some(self.bias.val()))
+    }
+
+    /// `u W`, the derivative along `u`.
+    ///
+    /// # Shapes
+    /// `u`: `[n, inputs]`; returns `[n, outputs]`.
+    #[must_use]
+    pub fn tangent(&self, u: Tensor<2>) -> Tensor<2> {
+        u.matmul(self.weight.val())
+    }
+}

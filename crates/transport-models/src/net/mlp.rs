@@ -1,0 +1,124 @@
+//! A residual multi-layer perceptron with time and context.
+
+use super::activation::{silu, silu_with_slope};
+use super::{Dense, Embedding};
+use burn::module::Module;
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+use transport_core::{Noise, Space, Times};
+
+/// The sizes of an [`Mlp`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MlpConfig {
+    /// Features of a hidden layer.
+    pub width: usize,
+    /// Hidden layers, at least 1.
+    pub depth: usize,
+    /// Frequencies of the time embedding.
+    pub frequencies: usize,
+}
+
+/// ```text
+/// h₁ = x W + φ(t) U + c C
+/// hₖ₊₁ = hₖ + silu(hₖ) Wₖ + bₖ            k = 1 … depth − 1
+/// out = silu(h_depth) V + b               V, b start at 0
+/// ```
+///
+/// φ is [`Embedding`], `c` an optional context. The time enters once, so that a batch at one time
+/// pays for one row of it.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    input: Dense,
+    time: Dense,
+    context: Option<Dense>,
+    hidden: Vec<Dense>,
+    output: Dense,
+    #[module(skip)]
+    embedding: Embedding,
+}
+
+impl Mlp {
+    /// A network from `inputs` to `outputs` columns; `context` columns are taken beside them when
+    /// that is not 0.
+    #[must_use]
+    pub fn new(
+        config: &MlpConfig,
+        inputs: usize,
+        outputs: usize,
+        context: usize,
+        noise: &Noise,
+        space: &Space,
+    ) -> Self {
+        let MlpConfig { width, depth, frequencies } = *config;
+        let dense = |name: &str, from: usize, to: usize, gain: f64| {
+            Dense::new(from, to, gain, &noise.purpose(name), space)
+        };
+        // √3 makes the variance of a uniform draw on ±gain/√n equal to 1/n.
+        let unit = 3f64.sqrt();
+        Self {
+            input: dense("input", inputs, width, unit),
+            time: dense("time", 2 * frequencies, width, unit),
+            context: (context > 0).then(|| dense("context", context, width, unit)),
+            hidden: (1..depth).map(|k| dense(&format!("hidden.{k}"), width, width, unit)).collect(),
+            output: dense("output", width, outputs, 0.0),
+            embedding: Embedding { frequencies },
+        }
+    }
+
+    fn first(&self, x: Tensor<2>, t: Times<'_>, context: Option<Tensor<2>>) -> Tensor<2> {
+        let space = Space::of(&x);
+        let h = self.input.forward(x) + self.time.forward(self.embedding.forward(t, &space));
+        match (&self.context, context) {
+            (Some(layer), Some(c)) => h + layer.forward(c),
+            (None, None) => h,
+            (expected, given) => panic!(
+                "a network {} context was given {}",
+                if expected.is_some() { "with" } else { "without" },
+                if given.is_some() { "one" } else { "none" },
+            ),
+        }
+    }
+
+    /// The network's value.
+    ///
+    /// # Shapes
+    /// `x`: `[n, inputs]`; `context`: `[n, context]`; returns `[n, outputs]`.
+    ///
+    /// # Panics
+    /// When a context is given to a network without one, or not given to one with it.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<2>, t: Times<'_>, context: Option<Tensor<2>>) -> Tensor<2> {
+        let h = self.hidden.iter().fold(self.first(x, t, context), |h, layer| {
+            let step = layer.forward(silu(h.clone()));
+            h + step
+        });
+        self.output.forward(silu(h))
+    }
+
+    /// The value and the derivative along `u`.
+    ///
+    /// # Shapes
+    /// `x`, `u`: `[n, inputs]`; returns two `[n, outputs]`.
+    ///
+    /// # Panics
+    /// As [`Mlp::forward`].
+    #[must_use]
+    pub fn jvp(
+        &self,
+        x: Tensor<2>,
+        t: Times<'_>,
+        context: Option<Tensor<2>>,
+        u: Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let mut dh = self.input.tangent(u);
+        let mut h = self.first(x, t, context);
+        for layer in &self.hidden {
+            let (value, slope) = silu_with_slope(h.clone());
+            h = h + layer.forward(value);
+            dh = dh.clone() + layer.tangent(slope * dh);
+        }
+        let (value, slope) = silu_with_slope(h);
+        (self.output.forward(value), self.output.tangent(slope * dh))
+    }
+}

@@ -1,0 +1,15 @@
+//! Networks: `[n, d]` in, `[n, d]` out, with the time and an optional context beside them.
+//!
+//! Each layer carries its derivative along a direction (`jvp`), written as ordinary tensor
+//! operations: Burn's autodiff is first order, and what needs a derivative of a derivative goes
+//! through these. Parameters are drawn from counter-based noise at construction, so that a seed
+//! fixes them whatever else runs.
+
+pub mod activation;
+mod dense;
+mod embedding;
+mod mlp;
+
+pub use dense::Dense;
+pub use embedding::Embedding;
+pub use mlp::{Mlp, MlpConfig};
