@@ -1,1 +1,47 @@
-fn main() {}
+//! The `transport` binary: arguments become a plan, the plan becomes library calls.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`args`] | what can be typed |
+//! | [`train`], [`sample`], [`evaluate`], [`info`] | the commands |
+//! | [`figures`] | the pictures a run leaves |
+//! | [`progress`] | the bar, or plain lines, and Ctrl-C |
+//! | [`output`] | the only place that prints |
+#![forbid(unsafe_code)]
+
+mod args;
+mod error;
+mod evaluate;
+mod figures;
+mod info;
+mod output;
+mod progress;
+mod sample;
+mod train;
+
+use args::{Cli, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The exit code of a run stopped by Ctrl-C, as shells report it.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Train(args) => train::run(&args),
+        Command::Sample(args) => sample::run(&args).map(|()| 0),
+        Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
+        Command::Info(args) => info::run(&args).map(|()| 0),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::error(&error.to_string());
+            ExitCode::from(error.code())
+        }
+    }
+}

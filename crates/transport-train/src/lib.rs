@@ -1,1 +1,45 @@
-//! Objectives, the trainer, checkpoints, evaluation, the model registry and saved runs
+//! Training, saving, opening and judging transport maps.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | a run's configuration: `config.toml` |
+//! | [`problem`] | its data: loaded, split, scaled, encoded |
+//! | [`objective`] | losses: flow matching, denoising score matching |
+//! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
+//! | [`trainer`] | one step of training |
+//! | [`session`] | the training loop, checkpoints, resumption |
+//! | [`store`] | files: model, checkpoint, metrics |
+//! | [`registry`] | every model by name, with what it can do |
+//! | [`run`] | a finished run opened for inference |
+//! | [`evaluate`](mod@evaluate) | metrics on held-out data, beside a Gaussian and the floor |
+#![forbid(unsafe_code)]
+#![warn(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod batch;
+pub mod config;
+pub mod context;
+pub mod evaluate;
+pub mod objective;
+pub mod optim;
+pub mod problem;
+pub mod registry;
+pub mod run;
+pub mod session;
+pub mod store;
+pub mod trainer;
+pub mod weights;
+
+pub use config::Config;
+pub use evaluate::evaluate;
+pub use run::{Request, Run, RunError};
+pub use session::{Mode, Observer, Outcome, Silent, TrainError, train};
+pub use store::Folder;

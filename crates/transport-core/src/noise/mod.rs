@@ -71,6 +71,12 @@ impl Noise {
         Self { index: self.index.start..self.index.start + n as u64, ..self.clone() }
     }
 
+    /// One stream shared by all samples: the same for every sub-range.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self { index: 0..1, ..self.purpose("shared") }
+    }
+
     /// The number of samples.
     #[must_use]
     pub fn len(&self) -> usize {

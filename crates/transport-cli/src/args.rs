@@ -1,0 +1,171 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Generative modelling as transport: train, sample, measure and see maps that push noise onto
+/// data.
+#[derive(Debug, Parser)]
+#[command(
+    name = "transport",
+    version,
+    after_help = "\
+Examples:
+  transport train --data digits --model flow-matching --out runs/digits
+  transport train --data my.csv --model score-vp --columns height,weight --out runs/mine
+  transport sample runs/digits -n 1000 -o x.npy
+  transport evaluate runs/digits
+  transport info --list"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a model on a data set or a file.
+    Train(TrainArgs),
+    /// Draw samples from a trained run, in the data's own units.
+    Sample(SampleArgs),
+    /// Compare a run's samples with its held-out data, a fitted Gaussian and the floor.
+    Evaluate(EvaluateArgs),
+    /// Say what a run is, or list every model, solver and data set.
+    Info(InfoArgs),
+}
+
+/// Train a model on a data set or a file.
+///
+/// Leaves config.toml, model.safetensors, metrics.jsonl and figures in the output folder.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transport train --data digits --model flow-matching --out runs/digits
+  transport train --data moons --model score-vp --steps 3000 --out runs/moons
+  transport train --data wine.csv.gz --model flow-matching --columns alcohol,ph --out runs/wine
+  transport train --data digits --model flow-matching --context label --out runs/by-label
+  transport train --config runs/digits/config.toml --out runs/again
+  transport train --resume --out runs/digits")]
+pub(crate) struct TrainArgs {
+    /// A data set by name (digits, moons, …; see `transport info --list`) or a path: CSV, NPY or
+    /// IDX file (.gz too), a folder of PNGs.
+    #[arg(long)]
+    pub(crate) data: Option<String>,
+    /// A model by name; see `transport info --list`.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// The folder of the run.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Start from this configuration; flags given beside it win.
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
+    /// Optimiser steps.
+    #[arg(long)]
+    pub(crate) steps: Option<u64>,
+    /// Rows of a step.
+    #[arg(long)]
+    pub(crate) batch_size: Option<usize>,
+    /// The peak learning rate.
+    #[arg(long)]
+    pub(crate) lr: Option<f64>,
+    /// What every random draw derives from.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// The device: flex, ndarray, wgpu, wgpu:0, wgpu:cpu, vulkan, cuda:0, as compiled in.
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Feature columns by name, comma-separated.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
+    /// Context columns by name, comma-separated: the model learns the law given them.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) context: Option<Vec<String>>,
+    /// The fraction of rows held out for evaluation.
+    #[arg(long)]
+    pub(crate) split: Option<f64>,
+    /// Threads; all cores by default. The result does not depend on it.
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Steps between checkpoints.
+    #[arg(long, value_name = "STEPS")]
+    pub(crate) checkpoint_every: Option<u64>,
+    /// Continue the run in the output folder; begins one where there is none.
+    #[arg(long, conflicts_with = "overwrite")]
+    pub(crate) resume: bool,
+    /// Replace the run in the output folder.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transport sample runs/digits -n 1000 -o x.npy
+  transport sample runs/digits -n 100 --seed 7 -o digits.png
+  transport sample runs/moons -n 500 --solver euler-maruyama --steps 200 -o x.csv
+  transport sample runs/by-label -n 50 --given label=3 -o threes.png")]
+pub(crate) struct SampleArgs {
+    /// The folder of a trained run.
+    pub(crate) run: PathBuf,
+    /// How many samples.
+    #[arg(short, long = "count", value_name = "N")]
+    pub(crate) n: usize,
+    /// What the draws derive from; sample i of a seed is the same whatever N.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The method; the run's own by default.
+    #[arg(long)]
+    pub(crate) solver: Option<String>,
+    /// Its number of steps; the run's own by default.
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
+    /// Values of the context columns, as name=value.
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',')]
+    pub(crate) given: Vec<String>,
+    /// The device.
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Threads; all cores by default. The result does not depend on it.
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Where to write: .csv, .npy, or .png/.svg for a figure.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transport evaluate runs/digits
+  transport evaluate runs/digits -n 500 --seed 1")]
+pub(crate) struct EvaluateArgs {
+    /// The folder of a trained run.
+    pub(crate) run: PathBuf,
+    /// How many samples to compare.
+    #[arg(short, long = "count", value_name = "N", default_value_t = 1000)]
+    pub(crate) n: usize,
+    /// What the draws derive from.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The device.
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Threads; all cores by default.
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transport info runs/digits
+  transport info --list")]
+pub(crate) struct InfoArgs {
+    /// The folder of a run.
+    #[arg(required_unless_present = "list")]
+    pub(crate) run: Option<PathBuf>,
+    /// List every model, solver, data set and device.
+    #[arg(long)]
+    pub(crate) list: bool,
+}

@@ -1,0 +1,51 @@
+//! What the binary can fail with: a library's error, or a flag that does not fit.
+
+use transport_data::DataError;
+use transport_train::config::ConfigError;
+use transport_train::problem::ProblemError;
+use transport_train::store::StoreError;
+use transport_train::{RunError, TrainError};
+use transport_viz::VizError;
+
+/// A command's failure.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// A flag or a combination of flags.
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Problem(#[from] ProblemError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Viz(#[from] VizError),
+}
+
+impl CliError {
+    /// 2 for what was typed, 1 for what failed.
+    pub(crate) fn code(&self) -> u8 {
+        let usage = matches!(
+            self,
+            Self::Usage(_)
+                | Self::Config(_)
+                | Self::Train(TrainError::Config(_) | TrainError::Device(_))
+                | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))
+                | Self::Problem(ProblemError::UnknownSource { .. })
+                | Self::Run(
+                    RunError::NoSamples
+                        | RunError::Config(_)
+                        | RunError::Context(_)
+                        | RunError::Device(_)
+                )
+        );
+        if usage { 2 } else { 1 }
+    }
+}

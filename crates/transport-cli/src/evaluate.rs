@@ -1,0 +1,56 @@
+//! `transport evaluate`.
+
+use crate::args::EvaluateArgs;
+use crate::error::CliError;
+use crate::{output, train};
+use serde_json::json;
+use transport_train::evaluate::{Good, Report};
+use transport_train::{Folder, Run};
+
+pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
+    train::threads(args.threads)?;
+    if args.n < 2 {
+        let message = format!("-n {}: an evaluation needs at least 2 samples", args.n);
+        return Err(CliError::Usage(message));
+    }
+    let run = Run::open_on(&args.run, args.device.as_deref())?;
+    match transport_train::evaluate(&run, args.n, args.seed)? {
+        Some(report) => print(&report),
+        None => output::line("no rows were held out (--split 0): there is nothing to compare with"),
+    }
+    Ok(())
+}
+
+/// The table of metrics.
+pub(crate) fn print(report: &Report) {
+    output::line(&format!(
+        "\n{} samples against {} held-out rows\n",
+        report.samples, report.held_out
+    ));
+    let head = ["metric", "model", "gaussian", "floor", "good is"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for metric in &report.metrics {
+        let good = match metric.good {
+            Good::Low => "low",
+            Good::High => "high",
+            Good::Near => "near the floor",
+        };
+        let number = |v: f64| format!("{v:.4}");
+        rows.push(vec![
+            metric.name.clone(),
+            number(metric.model),
+            number(metric.gaussian),
+            number(metric.floor),
+            good.to_owned(),
+        ]);
+    }
+    output::table(&rows);
+    output::line(
+        "\n  gaussian: the same metric of a fitted Gaussian; floor: of real data in the place of samples",
+    );
+}
+
+/// Adds the evaluation to `metrics.jsonl`.
+pub(crate) fn record(folder: &Folder, report: &Report) -> Result<(), CliError> {
+    Ok(folder.append_metrics(&json!({ "evaluation": report }))?)
+}

@@ -1,0 +1,92 @@
+//! `transport info`.
+
+use crate::args::InfoArgs;
+use crate::error::CliError;
+use crate::output;
+use transport_sde::{Solver, SolverKind};
+use transport_train::registry::MODELS;
+use transport_train::{Run, problem};
+
+pub(crate) fn run(args: &InfoArgs) -> Result<(), CliError> {
+    if args.list {
+        list();
+    }
+    match &args.run {
+        None => Ok(()),
+        Some(path) => describe(&Run::open(path)?),
+    }
+}
+
+fn owned(cells: &[&str]) -> Vec<String> {
+    cells.iter().map(|c| (*c).to_owned()).collect()
+}
+
+fn list() {
+    output::line("models");
+    let mut rows = vec![owned(&["name", "objective", "log-density", "context", "what it is"])];
+    let tick = |b: bool| if b { "yes" } else { "no" };
+    for entry in MODELS {
+        let can = entry.capabilities();
+        rows.push(owned(&[
+            entry.name(),
+            entry.objective(),
+            tick(can.log_prob),
+            tick(can.context),
+            entry.summary(),
+        ]));
+    }
+    output::list(&rows);
+    output::line("\nsolvers");
+    let mut rows = vec![owned(&["name", "kind", "evaluations a step", "order"])];
+    for solver in Solver::ALL {
+        let kind = match solver.kind() {
+            SolverKind::Ode => "deterministic",
+            SolverKind::Sde => "stochastic",
+        };
+        let stages = solver.stages().to_string();
+        rows.push(owned(&[solver.name(), kind, &stages, &solver.order()]));
+    }
+    output::list(&rows);
+    output::line("\ndata sets");
+    let mut rows = vec![owned(&["name", "what it is"])];
+    for name in problem::names() {
+        let what = match name {
+            "digits" => "1797 handwritten digits, 8×8 pixels (UCI, CC BY 4.0), shipped",
+            _ => "2-D law",
+        };
+        rows.push(owned(&[name, what]));
+    }
+    rows.push(owned(&[
+        "a path",
+        "CSV, NPY or IDX file (.gz too), or a folder of PNG or IDX files",
+    ]));
+    output::list(&rows);
+    output::line(&format!("\ndevices: {}", transport_core::device::compiled().join(", ")));
+}
+
+fn describe(run: &Run) -> Result<(), CliError> {
+    let (card, config) = (run.card(), run.config());
+    let can = run.capabilities()?;
+    let schema = &card.schema;
+    let names = schema.names.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
+    let more = if schema.names.len() > 8 { ", …" } else { "" };
+    let context: Vec<&str> = schema.context.columns.iter().map(|c| c.name()).collect();
+    let image = schema
+        .image
+        .map_or("no".to_owned(), |i| format!("{}×{}×{}", i.height, i.width, i.channels));
+    let plan = config.sample;
+    output::list(&[
+        vec!["model".into(), config.model.name.clone()],
+        vec!["parameters".into(), run.parameters().to_string()],
+        vec!["settings".into(), config.model.settings.to_string().replace('\n', "  ")],
+        vec!["trained for".into(), format!("{} steps, seed {}", card.steps, config.train.seed)],
+        vec!["data".into(), format!("{} ({} training rows)", config.data.source, card.rows)],
+        vec!["source".into(), card.source.clone()],
+        vec!["columns".into(), format!("{}: {names}{more}", schema.names.len())],
+        vec!["images".into(), image],
+        vec!["context".into(), if context.is_empty() { "none".into() } else { context.join(", ") }],
+        vec!["sampled by".into(), format!("{}, {} steps", plan.solver.name(), plan.steps)],
+        vec!["log-density".into(), if can.log_prob { "yes".into() } else { "no".into() }],
+    ]);
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! `transport sample`.
+
+use crate::args::SampleArgs;
+use crate::error::CliError;
+use crate::{figures, output, train};
+use transport_data::{Table, write_csv, write_npy};
+use transport_sde::Solver;
+use transport_train::config::SampleConfig;
+use transport_train::{Request, Run};
+
+pub(crate) fn run(args: &SampleArgs) -> Result<(), CliError> {
+    train::threads(args.threads)?;
+    let ending = ending(args)?;
+    if args.n == 0 {
+        return Err(transport_train::RunError::NoSamples.into());
+    }
+    let run = Run::open_on(&args.run, args.device.as_deref())?;
+    let plan = plan(args, run.config().sample)?;
+    let given = args.given.iter().map(|text| pair(text)).collect::<Result<_, _>>()?;
+    let request = Request { n: args.n, seed: args.seed, plan: Some(plan), given };
+    let samples: Table = run.draw(&request)?;
+    match ending {
+        Ending::Csv => write_csv(&args.output, &samples)?,
+        Ending::Npy => write_npy(&args.output, &samples)?,
+        Ending::Figure => figures::samples(&run, &samples, &args.output)?,
+    }
+    output::note(&format!(
+        "wrote {} samples of {} columns to {}",
+        samples.rows(),
+        samples.cols(),
+        args.output.display()
+    ));
+    Ok(())
+}
+
+enum Ending {
+    Csv,
+    Npy,
+    Figure,
+}
+
+/// The format, decided before any work is done.
+fn ending(args: &SampleArgs) -> Result<Ending, CliError> {
+    let extension = args.output.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
+    match extension.as_deref() {
+        Some("csv") => Ok(Ending::Csv),
+        Some("npy") => Ok(Ending::Npy),
+        Some("png" | "svg") => Ok(Ending::Figure),
+        // A device such as /dev/stdout has no ending; text is what a pipe can use.
+        None if args.output.starts_with("/dev") => Ok(Ending::Csv),
+        _ => Err(CliError::Usage(format!(
+            "{}: the ending picks the format: .csv, .npy, .png or .svg",
+            args.output.display()
+        ))),
+    }
+}
+
+fn plan(args: &SampleArgs, own: SampleConfig) -> Result<SampleConfig, CliError> {
+    let solver = match &args.solver {
+        None => own.solver,
+        Some(name) => Solver::by_name(name).ok_or_else(|| {
+            let known: Vec<&str> = Solver::ALL.iter().map(|s| s.name()).collect();
+            let near = known.iter().max_by(|a, b| {
+                let score = |k: &str| strsim::jaro_winkler(k, name);
+                score(a).total_cmp(&score(b))
+            });
+            let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            CliError::Usage(format!("unknown solver `{name}`{hint} Known: {}", known.join(", ")))
+        })?,
+    };
+    Ok(SampleConfig { solver, steps: args.steps.unwrap_or(own.steps) })
+}
+
+fn pair(text: &str) -> Result<(String, f64), CliError> {
+    let wrong = || CliError::Usage(format!("--given {text}: expected NAME=NUMBER"));
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((name.trim().to_owned(), value.trim().parse().map_err(|_| wrong())?))
+}

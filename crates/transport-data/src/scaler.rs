@@ -1,0 +1,441 @@
+//! Affine scaling, fitted on the training rows.
+//!
+//! ```text
+//! z_j = (x_j − m_j) / s_j    over the active columns j,    log|det dz/dx| = −Σ_j log s_j
+//! ```
+//!
+//! A column that has one value in all training rows is not active: it has no density, so the model
+//! never sees it, and [`Scaler::inverse`] puts its value back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DataError, Table};
+
+/// Affine scaling fitted on the training rows.
+///
+/// Its numbers are stored as decimal strings, the shortest that read back to the same `f64`, since
+/// some parsers of JSON numbers round.
+///
+/// # Example
+/// ```
+/// use transport_data::{Scaler, Table};
+/// let t = Table::from_rows_unnamed(2, vec![1.0, 7.0, 3.0, 7.0])?;
+/// let scaler = Scaler::standardize(&t)?;
+/// assert_eq!(scaler.constant_columns(), [1]);
+/// assert_eq!(scaler.transform(&t)?, [-1.0, 1.0]);
+/// assert_eq!(scaler.inverse(&[-1.0, 1.0]), t.values());
+/// # Ok::<(), transport_data::DataError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Scaler {
+    columns: Vec<Column>,
+    range: Option<(f64, f64)>,
+}
+
+/// What happens to one column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Column {
+    Constant(f64),
+    Active(Affine),
+}
+
+/// z = (x − mean) / scale, scale > 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Affine {
+    mean: f64,
+    scale: f64,
+}
+
+impl Scaler {
+    /// Each column by its own mean and its own standard deviation (population: division by n).
+    ///
+    /// # Errors
+    /// [`DataError::TooFewRows`] without rows, [`DataError::NotFinite`] for a NaN or an infinity,
+    /// [`DataError::AllConstant`] if no column varies, [`DataError::TooWide`] if a column's spread
+    /// overflows.
+    pub fn standardize(table: &Table) -> Result<Scaler, DataError> {
+        let constant = constants(table)?;
+        let fit = |(j, constant): (usize, &Option<f64>)| match constant {
+            Some(value) => Ok(Column::Constant(*value)),
+            None => {
+                affine(|| table.column(j)).map(Column::Active).ok_or_else(|| too_wide(table, j))
+            }
+        };
+        let columns = constant.iter().enumerate().map(fit).collect::<Result<_, _>>()?;
+        Ok(Scaler { columns, range: None })
+    }
+
+    /// All active columns by one mean and one standard deviation, as suits the pixels of an image.
+    /// With a range, [`Scaler::inverse`] clips to it.
+    ///
+    /// # Errors
+    /// As [`Scaler::standardize`], and [`DataError::InvalidRange`] unless the range is finite with
+    /// its low end below its high one.
+    pub fn shared(table: &Table, range: Option<(f64, f64)>) -> Result<Scaler, DataError> {
+        if let Some((low, high)) = range
+            && !is_range(low, high)
+        {
+            return Err(DataError::InvalidRange { low, high });
+        }
+        let constant = constants(table)?;
+        let active = || {
+            let rows = table.values().chunks_exact(table.cols());
+            rows.flat_map(|row| row.iter().zip(&constant))
+                .filter_map(|(x, constant)| constant.is_none().then_some(*x))
+        };
+        let first = constant.iter().position(Option::is_none).unwrap_or(0);
+        let affine = affine(active).ok_or_else(|| too_wide(table, first))?;
+        let column = |c: &Option<f64>| c.map_or(Column::Active(affine), Column::Constant);
+        Ok(Scaler { columns: constant.iter().map(column).collect(), range })
+    }
+
+    /// The columns that had one value in all training rows.
+    pub fn constant_columns(&self) -> Vec<usize> {
+        self.constants().map(|(j, _)| j).collect()
+    }
+
+    /// Columns of the data.
+    pub fn input_dim(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Columns of the model's space: those that are not constant, at least one.
+    pub fn output_dim(&self) -> usize {
+        self.active().count()
+    }
+
+    /// Data to the model's space: `[rows, input_dim]` to `[rows, output_dim]`. A constant column is
+    /// dropped whatever it holds; [`Scaler::off_support`] tells whether it holds its constant.
+    ///
+    /// # Errors
+    /// [`DataError::WrongWidth`].
+    pub fn transform(&self, table: &Table) -> Result<Vec<f64>, DataError> {
+        let (expected, found) = (self.input_dim(), table.cols());
+        if expected != found {
+            return Err(DataError::WrongWidth { expected, found });
+        }
+        let mut values = Vec::with_capacity(table.rows() * self.output_dim());
+        for row in table.values().chunks_exact(found) {
+            let active = row.iter().zip(&self.columns).filter_map(|(x, column)| match column {
+                Column::Active(a) => Some((x - a.mean) / a.scale),
+                Column::Constant(_) => None,
+            });
+            values.extend(active);
+        }
+        Ok(values)
+    }
+
+    /// The model's space to data: `[rows, output_dim]` to `[rows, input_dim]`, the constants put
+    /// back bit for bit, the rest clipped to the range if there is one.
+    ///
+    /// # Panics
+    /// If the values do not fill rows of [`Scaler::output_dim`].
+    pub fn inverse(&self, values: &[f64]) -> Vec<f64> {
+        let dim = self.output_dim();
+        assert!(values.len().is_multiple_of(dim), "{} values, rows of {dim}", values.len());
+        let mut data = Vec::with_capacity(values.len() / dim * self.input_dim());
+        for row in values.chunks_exact(dim) {
+            let mut row = row.iter();
+            for column in &self.columns {
+                match column {
+                    Column::Constant(value) => data.push(*value),
+                    Column::Active(a) => {
+                        data.extend(row.next().map(|z| self.clip(z * a.scale + a.mean)))
+                    }
+                }
+            }
+        }
+        data
+    }
+
+    /// log|det d transform / dx| = −Σ log s over the active columns: what is added to a model's
+    /// log-density to state it in the units of the data.
+    pub fn log_abs_det(&self) -> f64 {
+        -self.active().map(|a| a.scale.ln()).sum::<f64>()
+    }
+
+    /// The first constant column in which the row differs from the constant: there the fitted law
+    /// has no mass.
+    ///
+    /// # Panics
+    /// If the row is not as wide as the data.
+    pub fn off_support(&self, row: &[f64]) -> Option<usize> {
+        assert_eq!(row.len(), self.input_dim(), "values in the row, columns of the scaler");
+        self.constants().find(|&(j, value)| row[j] != value).map(|(j, _)| j)
+    }
+
+    fn active(&self) -> impl Iterator<Item = Affine> {
+        self.columns.iter().filter_map(|column| match column {
+            Column::Active(affine) => Some(*affine),
+            Column::Constant(_) => None,
+        })
+    }
+
+    fn constants(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.columns.iter().enumerate().filter_map(|(j, column)| match column {
+            Column::Constant(value) => Some((j, *value)),
+            Column::Active(_) => None,
+        })
+    }
+
+    fn clip(&self, x: f64) -> f64 {
+        self.range.map_or(x, |(low, high)| x.clamp(low, high))
+    }
+}
+
+fn is_range(low: f64, high: f64) -> bool {
+    low.is_finite() && high.is_finite() && low < high
+}
+
+fn too_wide(table: &Table, j: usize) -> DataError {
+    DataError::TooWide { column: table.names()[j].clone() }
+}
+
+/// Per column its value if it has one only. Equal is `==`, so 0 and −0 are one value.
+fn constants(table: &Table) -> Result<Vec<Option<f64>>, DataError> {
+    let (rows, columns) = (table.rows(), table.cols());
+    if rows == 0 {
+        return Err(DataError::TooFewRows { path: None, rows, needed: 2 });
+    }
+    if let Some(i) = table.values().iter().position(|x| !x.is_finite()) {
+        return Err(DataError::NotFinite {
+            path: None,
+            row: i / columns + 1,
+            column: table.names()[i % columns].clone(),
+            value: table.values()[i],
+        });
+    }
+    let mut constant: Vec<Option<f64>> = table.row(0).iter().copied().map(Some).collect();
+    for row in table.values().chunks_exact(columns) {
+        for (x, c) in row.iter().zip(&mut constant) {
+            if *c != Some(*x) {
+                *c = None;
+            }
+        }
+    }
+    match constant.iter().all(Option::is_some) {
+        true => Err(DataError::AllConstant { columns }),
+        false => Ok(constant),
+    }
+}
+
+/// Mean and population standard deviation in passes that neither overflow nor lose a small spread
+/// around a large mean. `None` if the values spread wider than f64.
+fn affine<I: Iterator<Item = f64>>(values: impl Fn() -> I) -> Option<Affine> {
+    let n = values().count() as f64;
+    let rough: f64 = values().map(|x| x / n).sum();
+    let mean = rough + values().map(|x| (x - rough) / n).sum::<f64>();
+    let widest = values().map(|x| (x - mean).abs()).fold(0.0, f64::max);
+    let variance = values().map(|x| ((x - mean) / widest).powi(2)).sum::<f64>() / n;
+    let scale = widest * variance.sqrt();
+    (mean.is_finite() && scale.is_finite() && scale > 0.0).then_some(Affine { mean, scale })
+}
+
+/// The scaler as it is stored: numbers as strings, active columns in order, one mean and one scale
+/// if they are shared.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    columns: usize,
+    constant_columns: Vec<usize>,
+    constants: Vec<String>,
+    means: Vec<String>,
+    scales: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    range: Vec<String>,
+}
+
+impl From<Scaler> for Stored {
+    fn from(scaler: Scaler) -> Self {
+        let mut active: Vec<Affine> = scaler.active().collect();
+        if active.iter().all(|a| *a == active[0]) {
+            active.truncate(1);
+        }
+        Self {
+            columns: scaler.input_dim(),
+            constant_columns: scaler.constant_columns(),
+            constants: scaler.constants().map(|(_, value)| decimal(value)).collect(),
+            means: active.iter().map(|a| decimal(a.mean)).collect(),
+            scales: active.iter().map(|a| decimal(a.scale)).collect(),
+            range: scaler.range.map_or(vec![], |(low, high)| vec![decimal(low), decimal(high)]),
+        }
+    }
+}
+
+impl TryFrom<Stored> for Scaler {
+    type Error = DataError;
+
+    fn try_from(stored: Stored) -> Result<Self, DataError> {
+        let damaged = |field| DataError::DamagedScaler { field };
+        let constants = numbers(&stored.constants, "constants")?;
+        let means = numbers(&stored.means, "means")?;
+        let scales = numbers(&stored.scales, "scales")?;
+        let at = &stored.constant_columns;
+        if !at.is_sorted_by(|a, b| a < b) || at.last().is_some_and(|j| *j >= stored.columns) {
+            return Err(damaged("constant_columns"));
+        }
+        if constants.len() != at.len() {
+            return Err(damaged("constants"));
+        }
+        // A damaged count must not ask for memory without bound.
+        let columns = Some(stored.columns).filter(|n| *n <= crate::MAX_COLUMNS);
+        let active = columns.and_then(|n| n.checked_sub(at.len())).filter(|n| *n > 0);
+        let active = active.ok_or_else(|| damaged("columns"))?;
+        if means.len() != active && means.len() != 1 {
+            return Err(damaged("means"));
+        }
+        if scales.len() != means.len() || scales.iter().any(|s| *s <= 0.0) {
+            return Err(damaged("scales"));
+        }
+        let range = match numbers(&stored.range, "range")?[..] {
+            [] => None,
+            [low, high] if is_range(low, high) => Some((low, high)),
+            _ => return Err(damaged("range")),
+        };
+        let affine = means.iter().zip(&scales).map(|(&mean, &scale)| Affine { mean, scale });
+        let mut affine = affine.cycle();
+        let mut constant = at.iter().zip(&constants).peekable();
+        let columns = (0..stored.columns).filter_map(|j| match constant.next_if(|c| *c.0 == j) {
+            Some((_, value)) => Some(Column::Constant(*value)),
+            None => affine.next().map(Column::Active),
+        });
+        Ok(Scaler { columns: columns.collect(), range })
+    }
+}
+
+/// The shortest decimal that reads back to the same number.
+pub(crate) fn decimal(x: f64) -> String {
+    let plain = x.to_string();
+    // No power of ten takes fewer than three characters, and most cells of images no more.
+    if plain.len() <= 3 {
+        return plain;
+    }
+    let scientific = format!("{x:e}");
+    if scientific.len() < plain.len() { scientific } else { plain }
+}
+
+fn numbers(texts: &[String], field: &'static str) -> Result<Vec<f64>, DataError> {
+    let number = |text: &String| text.parse().ok().filter(|x: &f64| x.is_finite());
+    let numbers: Option<Vec<f64>> = texts.iter().map(number).collect();
+    numbers.ok_or(DataError::DamagedScaler { field })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Columns: varies, constant −0, varies.
+    fn table() -> Table {
+        let rows = vec![1.0, -0.0, 10.0, 2.0, -0.0, 30.0, 6.0, -0.0, 20.0];
+        Table::from_rows_unnamed(3, rows).unwrap()
+    }
+
+    #[test]
+    fn standardized_columns_have_mean_0_and_variance_1() {
+        let scaler = Scaler::standardize(&table()).unwrap();
+        assert_eq!((scaler.input_dim(), scaler.output_dim()), (3, 2));
+        let z = Table::from_rows_unnamed(2, scaler.transform(&table()).unwrap()).unwrap();
+        for j in 0..2 {
+            assert!((z.column(j).sum::<f64>()).abs() < 1e-14);
+            assert!((z.column(j).map(|z| z * z).sum::<f64>() / 3.0 - 1.0).abs() < 1e-14);
+        }
+    }
+
+    /// log|det| against the Jacobian by finite differences: the map is affine, so they are exact.
+    #[test]
+    fn log_abs_det_is_that_of_the_jacobian() {
+        for scaler in [Scaler::standardize(&table()), Scaler::shared(&table(), None)] {
+            let scaler = scaler.unwrap();
+            let at = |x: [f64; 3]| {
+                scaler.transform(&Table::from_rows_unnamed(3, x.to_vec()).unwrap()).unwrap()
+            };
+            let (origin, a, b) = (at([0.0; 3]), at([1.0, 0.0, 0.0]), at([0.0, 0.0, 1.0]));
+            let det = (a[0] - origin[0]) * (b[1] - origin[1]);
+            assert!((scaler.log_abs_det() - det.ln()).abs() < 1e-13);
+        }
+    }
+
+    #[test]
+    fn shared_has_one_mean_and_one_scale_and_clips() {
+        let scaler = Scaler::shared(&table(), Some((0.0, 25.0))).unwrap();
+        let z = scaler.transform(&table()).unwrap();
+        assert!(z.iter().sum::<f64>().abs() < 1e-13);
+        assert!((z.iter().map(|z| z * z).sum::<f64>() / 6.0 - 1.0).abs() < 1e-13);
+        assert_eq!(scaler.inverse(&[-100.0, 100.0]), [0.0, 0.0, 25.0]);
+        assert!((scaler.inverse(&z)[0] - 1.0).abs() < 1e-14);
+        assert_eq!(scaler.inverse(&z)[5], 25.0);
+    }
+
+    #[test]
+    fn constants_come_back_bit_for_bit() {
+        let scaler = Scaler::standardize(&table()).unwrap();
+        assert_eq!(scaler.inverse(&[0.0, 0.0])[1].to_bits(), (-0.0f64).to_bits());
+        assert_eq!(scaler.constant_columns(), [1]);
+        assert_eq!(scaler.off_support(&[9.0, 0.0, 9.0]), None);
+        assert_eq!(scaler.off_support(&[9.0, 1e-300, 9.0]), Some(1));
+        assert_eq!(scaler.off_support(&[9.0, f64::NAN, 9.0]), Some(1));
+    }
+
+    #[test]
+    fn extreme_columns_are_scaled() {
+        for column in [[1e9, 1e9 + 1e-6], [1e-320, 3e-320], [1e308, 1.5e308], [-1e-200, 1e-200]] {
+            let t = Table::from_rows_unnamed(1, column.to_vec()).unwrap();
+            let scaler = Scaler::standardize(&t).unwrap();
+            let z = scaler.transform(&t).unwrap();
+            assert!((z[0] + 1.0).abs() < 1e-3 && (z[1] - 1.0).abs() < 1e-3, "{column:?}: {z:?}");
+            assert!(scaler.log_abs_det().is_finite());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_scaled_is_refused() {
+        let fit = |cols, values: &[f64]| {
+            let t = Table::from_rows_unnamed(cols, values.to_vec()).unwrap();
+            Scaler::standardize(&t).unwrap_err()
+        };
+        assert!(matches!(fit(1, &[]), DataError::TooFewRows { rows: 0, .. }));
+        assert!(matches!(fit(2, &[1.0, 2.0, 1.0, 2.0]), DataError::AllConstant { columns: 2 }));
+        assert!(matches!(fit(1, &[-1.7e308, 1.7e308, 1.7e308]), DataError::TooWide { .. }));
+        let e = fit(2, &[1.0, 2.0, 1.0, f64::NAN]);
+        assert!(matches!(&e, DataError::NotFinite { row: 2, column, .. } if column == "x1"), "{e}");
+        for range in [(1.0, 1.0), (2.0, 1.0), (0.0, f64::INFINITY), (f64::NAN, 1.0)] {
+            let e = Scaler::shared(&table(), Some(range)).unwrap_err();
+            assert!(matches!(e, DataError::InvalidRange { .. }));
+        }
+        let narrow = Table::from_rows_unnamed(2, vec![1.0, 2.0]).unwrap();
+        let e = Scaler::standardize(&table()).unwrap().transform(&narrow).unwrap_err();
+        assert!(matches!(e, DataError::WrongWidth { expected: 3, found: 2 }));
+    }
+
+    #[test]
+    fn damaged_scalers_are_refused() {
+        let good =
+            serde_json::to_value(Scaler::shared(&table(), Some((0.0, 1.0))).unwrap()).unwrap();
+        assert!(serde_json::from_value::<Scaler>(good.clone()).is_ok());
+        for (field, value) in [
+            ("columns", serde_json::json!(1)),
+            ("columns", serde_json::json!(u64::MAX)),
+            ("constant_columns", serde_json::json!([3])),
+            ("constants", serde_json::json!(["1", "2"])),
+            ("means", serde_json::json!([])),
+            ("means", serde_json::json!(["NaN"])),
+            ("scales", serde_json::json!(["0"])),
+            ("scales", serde_json::json!(["1", "1"])),
+            ("range", serde_json::json!(["1", "0"])),
+        ] {
+            let mut bad = good.clone();
+            bad[field] = value;
+            let e = serde_json::from_value::<Scaler>(bad).unwrap_err().to_string();
+            assert!(e.contains(field), "{field}: {e}");
+        }
+    }
+
+    #[test]
+    fn decimals_are_the_shortest() {
+        for (x, text) in [(1.0, "1"), (0.1, "0.1"), (1e300, "1e300"), (-0.0, "-0"), (1e-7, "1e-7")]
+        {
+            assert_eq!(decimal(x), text);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! NPY arrays of `<f8`.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::{DataError, Table};
+
+/// Write a table's values as an NPY array `[rows, cols]` of `<f8` in C order; the names are not kept.
+/// The file appears whole or not at all; devices are written to directly; the ending `.gz`
+/// compresses.
+///
+/// # Errors
+/// [`DataError::Write`] with the system's fault, [`DataError::IsFolder`].
+pub fn write_npy(path: &Path, table: &Table) -> Result<(), DataError> {
+    super::write(path, &|out| content(out, table))
+}
+
+/// Magic, version 1.0, the header's length and the header, padded so that the values start at a
+/// multiple of 64.
+fn content(out: &mut dyn Write, table: &Table) -> io::Result<()> {
+    let shape = (table.rows(), table.cols());
+    let dictionary = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape:?}, }}");
+    let padded = (10 + dictionary.len() + 1).next_multiple_of(64) - 10;
+    let header = format!("{dictionary:width$}\n", width = padded - 1);
+    out.write_all(b"\x93NUMPY\x01\x00")?;
+    out.write_all(&(padded as u16).to_le_bytes())?;
+    out.write_all(header.as_bytes())?;
+    table.values().iter().try_for_each(|x| out.write_all(&x.to_le_bytes()))
+}

@@ -1,0 +1,75 @@
+//! Objectives: all the randomness of a step in a draw, and a loss that is a function of it.
+
+mod denoising;
+mod flow_matching;
+
+pub use denoising::DenoisingScoreMatching;
+pub use flow_matching::FlowMatching;
+
+use burn::tensor::Tensor;
+use transport_core::{Interval, Noise, Schedule, Space};
+use transport_models::Dynamics;
+
+/// The part of a batch that one shard sees.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The data, `[n, d]`.
+    pub data: Tensor<2>,
+    /// The contexts, `[n, c]`.
+    pub context: Option<Tensor<2>>,
+    /// The draws of these rows, already at this step.
+    pub noise: Noise,
+    /// The position of the first row in the whole batch.
+    pub first: usize,
+    /// The size of the whole batch.
+    pub whole: usize,
+}
+
+impl Batch {
+    /// One time per row, uniform on `interval` and evenly spread over the whole batch:
+    ///
+    /// ```text
+    /// tᵢ = start + length · frac(u + i/whole),    u uniform, shared by the batch
+    /// ```
+    ///
+    /// Each time is uniform; together they leave the loss less variance than independent ones.
+    #[must_use]
+    pub fn times(&self, interval: Interval) -> Vec<f64> {
+        // The batch's own stream, not a row's, so that shards agree on it.
+        let u = self.noise.purpose("time").shared().stream(0).uniform();
+        let at = |i: usize| (u + (self.first + i) as f64 / self.whole as f64).fract();
+        (0..self.data.dims()[0]).map(|i| interval.start + interval.length() * at(i)).collect()
+    }
+}
+
+/// A loss whose minimiser is the model.
+pub trait Objective<M>: Send + Sync {
+    /// The random numbers of a step.
+    type Draw;
+
+    /// Draws them.
+    fn draw(&self, model: &M, batch: &Batch) -> Self::Draw;
+
+    /// The mean loss over the batch, a scalar tensor.
+    fn loss(&self, model: &M, batch: &Batch, draw: Self::Draw) -> Tensor<1>;
+}
+
+/// What every simulation-free objective draws: a reference point and a time for each row.
+fn pair(model: &Dynamics, batch: &Batch) -> (Tensor<2>, Vec<f64>) {
+    let d = batch.data.dims()[1];
+    let x0 = batch.noise.purpose("reference").normal(d, &Space::of(&batch.data));
+    (x0, batch.times(model.schedule().domain()))
+}
+
+/// The mean over rows and columns of `(a − b)²`, with one weight per row.
+///
+/// `sum_dim` then `sum`: the order of additions is fixed by the shape, not by the threads.
+fn weighted_square_error(a: Tensor<2>, b: Tensor<2>, weight: Option<Tensor<2>>) -> Tensor<1> {
+    let [n, d] = a.dims();
+    let per_row = (a - b).powi_scalar(2).sum_dim(1);
+    let per_row = match weight {
+        Some(weight) => per_row * weight,
+        None => per_row,
+    };
+    per_row.sum_dim(0).reshape([1]).div_scalar((n * d) as f64)
+}

@@ -1,0 +1,190 @@
+//! The problem a run solves: its data, split, scaled and encoded.
+
+use crate::batch::Rows;
+use crate::config::{DataConfig, nearest, suggestion};
+use crate::context::{ContextCode, ContextError};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+use transport_core::Noise;
+use transport_core::law::{PointLaw, plane};
+use transport_data::{DataError, Dataset, ImageShape, Scaler, Selected, Table};
+
+/// The data sets that are known by name: the shipped ones, then the 2-D laws.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    std::iter::once("digits").chain(plane::NAMES).collect()
+}
+
+/// Data that cannot be trained on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProblemError {
+    /// The source is neither a known name nor an existing path.
+    #[error("`{name}` is neither a data set nor a file{}", suggestion(.nearest.as_deref(), .known))]
+    UnknownSource {
+        /// What was asked for.
+        name: String,
+        /// The most similar name.
+        nearest: Option<String>,
+        /// The names.
+        known: Vec<&'static str>,
+    },
+    /// The file, or a choice of columns.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A context that cannot be encoded.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// Too few rows on one side of the split.
+    #[error(
+        "{rows} rows with --split {split} leave {train} to train on and {test} held out: each needs 2 (or --split 0)"
+    )]
+    Split {
+        /// Rows in all.
+        rows: usize,
+        /// The fraction held out.
+        split: f64,
+        /// Rows to train on.
+        train: usize,
+        /// Rows held out.
+        test: usize,
+    },
+}
+
+/// What a trained model has to remember of its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Feature columns, in order.
+    pub names: Vec<String>,
+    /// How rows are images, if they are.
+    pub image: Option<ImageShape>,
+    /// The range of an image's values.
+    pub range: Option<(f64, f64)>,
+    /// From data units to the model's space.
+    pub scaler: Scaler,
+    /// From context columns to network inputs.
+    pub context: ContextCode,
+}
+
+/// A data set made ready.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// What the model remembers of it.
+    pub schema: Schema,
+    /// The training rows in the model's space.
+    pub rows: Arc<Rows>,
+    /// The training rows in data units.
+    pub train: Table,
+    /// The held-out rows in data units; empty with `split = 0`.
+    pub test: Table,
+    /// The held-out contexts, encoded.
+    pub test_contexts: Vec<f32>,
+    /// Class labels of the training rows, where the data has a column `label` of classes.
+    pub labels: Option<Vec<f64>>,
+    /// Where the data came from.
+    pub source: String,
+    /// A checksum of the training rows, so that a resumed run is known to see the same data.
+    pub fingerprint: u32,
+}
+
+/// Loads what a source names: a shipped data set, points of a 2-D law, or a file.
+///
+/// # Errors
+/// [`ProblemError`] when there is no such thing, or it cannot be read.
+pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, ProblemError> {
+    let name = config.source.as_str();
+    if name == "digits" {
+        return Ok(transport_data::digits());
+    }
+    if let Some(law) = plane::by_name(name) {
+        let values = law.draws(&Noise::new(seed, config.points).purpose("data"));
+        let table = Table::new(vec!["x".into(), "y".into()], values)?;
+        return Ok(Dataset {
+            name: name.to_owned(),
+            features: vec![0, 1],
+            image: None,
+            range: None,
+            source: format!("{} points of the 2-D law `{name}`", config.points),
+            skipped: Vec::new(),
+            table,
+        });
+    }
+    let path = Path::new(name);
+    // A bare word that is no file is more likely a mistyped name than a lost file.
+    if !path.exists() && path.extension().is_none() && path.components().count() == 1 {
+        let known = names();
+        let (name, nearest) = (name.to_owned(), nearest(name, &known));
+        return Err(ProblemError::UnknownSource { name, nearest, known });
+    }
+    Ok(transport_data::read(path)?)
+}
+
+impl Problem {
+    /// Loads, selects, splits, scales and encodes.
+    ///
+    /// # Errors
+    /// [`ProblemError`] that names what is wrong with the data.
+    pub fn prepare(config: &DataConfig, seed: u64) -> Result<Self, ProblemError> {
+        let dataset = load(config, seed)?;
+        let Selected { features, context, image, range } =
+            dataset.select(config.columns.as_deref(), &config.context)?;
+        let n = features.rows();
+        let order = Noise::new(seed, 1).purpose("split").permutation(n);
+        let held = (config.split * n as f64).round() as usize;
+        let (test_rows, train_rows) = order.split_at(held.min(n));
+        if train_rows.len() < 2 || (config.split > 0.0 && test_rows.len() < 2) {
+            let (train, test) = (train_rows.len(), test_rows.len());
+            return Err(ProblemError::Split { rows: n, split: config.split, train, test });
+        }
+        let (train, test) = (features.select_rows(train_rows), features.select_rows(test_rows));
+        let scaler = match image {
+            Some(_) => Scaler::shared(&train, range)?,
+            None => Scaler::standardize(&train)?,
+        };
+        let states: Vec<f32> = scaler.transform(&train)?.into_iter().map(|v| v as f32).collect();
+        let (code, contexts, test_contexts) = match context {
+            None => (ContextCode::default(), Vec::new(), Vec::new()),
+            Some(table) => {
+                // Classes are read from all rows: a class may stand in the held-out part alone.
+                let code = ContextCode::fit(&table);
+                let train = code.encode(&table.select_rows(train_rows))?;
+                let test = code.encode(&table.select_rows(test_rows))?;
+                (code, train, test)
+            }
+        };
+        let names = features.names().to_vec();
+        let rows = Rows { dim: scaler.output_dim(), context_dim: code.width(), states, contexts };
+        Ok(Self {
+            labels: labels(&dataset, &config.columns, train_rows),
+            schema: Schema { names, image, range, scaler, context: code },
+            fingerprint: fingerprint(&rows),
+            rows: Arc::new(rows),
+            train,
+            test,
+            test_contexts,
+            source: dataset.source,
+        })
+    }
+}
+
+/// The column `label`, when it holds classes and is not itself modelled.
+fn labels(dataset: &Dataset, columns: &Option<Vec<String>>, rows: &[usize]) -> Option<Vec<f64>> {
+    if columns.as_ref().is_some_and(|names| names.iter().any(|name| name == "label")) {
+        return None;
+    }
+    let column = dataset.table.names().iter().position(|name| name == "label")?;
+    if columns.is_none() && dataset.features.contains(&column) {
+        return None;
+    }
+    let labels: Vec<f64> = rows.iter().map(|r| dataset.table.row(*r)[column]).collect();
+    labels.iter().all(|v| v.fract() == 0.0).then_some(labels)
+}
+
+fn fingerprint(rows: &Rows) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for value in rows.states.iter().chain(&rows.contexts) {
+        hasher.update(&value.to_le_bytes());
+    }
+    hasher.finalize()
+}

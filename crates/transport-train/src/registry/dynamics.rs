@@ -1,0 +1,296 @@
+//! The models that are a learned velocity or score: flow matching and diffusion.
+
+use super::{Capabilities, Entry, Generator, OpenError};
+use crate::config::{Config, ConfigError, SampleConfig};
+use crate::objective::{DenoisingScoreMatching, FlowMatching};
+use crate::problem::Problem;
+use crate::trainer::{Trainer, Training};
+use crate::weights::Weights;
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::Arc;
+use transport_core::device::{is_host, to_host};
+use transport_core::law::Gaussian;
+use transport_core::schedule::Named;
+use transport_core::{Density, Invertible, Noise, Prediction, Schedule, Space};
+use transport_models::net::MlpConfig;
+use transport_models::{Dynamics, DynamicsConfig, Given};
+use transport_sde::dynamics::Epsilon;
+use transport_sde::{Family as Stochastic, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind};
+
+/// The loss that trains it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Loss {
+    FlowMatching,
+    DenoisingScoreMatching,
+}
+
+/// A registered model made of a [`Dynamics`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) schedule: Named,
+    pub(super) prediction: Prediction,
+    pub(super) objective: Loss,
+    pub(super) steps: usize,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    width: usize,
+    depth: usize,
+    frequencies: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { width: 256, depth: 3, frequencies: 16 }
+    }
+}
+
+impl Family {
+    fn settings(&self, table: &toml::Table) -> Result<DynamicsConfig, ConfigError> {
+        let wrong = |reason: String| ConfigError::Settings { model: self.name.to_owned(), reason };
+        let Settings { width, depth, frequencies } =
+            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+        for (name, value) in [("width", width), ("depth", depth), ("frequencies", frequencies)] {
+            if value == 0 || value > 1 << 16 {
+                return Err(wrong(format!("{name} is {value}: at least 1 and at most 65536")));
+            }
+        }
+        let net = MlpConfig { width, depth, frequencies };
+        Ok(DynamicsConfig { schedule: self.schedule, prediction: self.prediction, net })
+    }
+}
+
+impl Entry for Family {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    fn objective(&self) -> &'static str {
+        match self.objective {
+            Loss::FlowMatching => "flow matching",
+            Loss::DenoisingScoreMatching => "denoising score matching",
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { log_prob: true, context: true, path: true, solvers: &Solver::ALL }
+    }
+
+    fn defaults(&self) -> toml::Table {
+        toml::Table::try_from(Settings::default()).unwrap_or_default()
+    }
+
+    fn sampling(&self) -> SampleConfig {
+        SampleConfig { solver: Solver::Heun, steps: self.steps }
+    }
+
+    fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
+        self.settings(settings).map(|_| ())
+    }
+
+    fn begin(
+        &self,
+        config: &Config,
+        problem: &Problem,
+        space: &Space,
+    ) -> Result<Box<dyn Training>, ConfigError> {
+        let settings = self.settings(&config.model.settings)?;
+        let rows = Arc::clone(&problem.rows);
+        let noise = Noise::new(config.train.seed, 1);
+        let model = Dynamics::new(&settings, rows.dim, rows.context_dim, &noise, space);
+        let (train, optim) = (config.train, config.optim);
+        Ok(match self.objective {
+            Loss::FlowMatching => {
+                Box::new(Trainer::new(model, FlowMatching, rows, train, optim, space))
+            }
+            Loss::DenoisingScoreMatching => {
+                Box::new(Trainer::new(model, DenoisingScoreMatching, rows, train, optim, space))
+            }
+        })
+    }
+
+    fn open(
+        &self,
+        config: &Config,
+        dim: usize,
+        context: usize,
+        weights: &Weights,
+        space: &Space,
+    ) -> Result<Box<dyn Generator>, OpenError> {
+        let settings = self.settings(&config.model.settings)?;
+        let blank = Dynamics::new(&settings, dim, context, &Noise::new(0, 1), space);
+        let model = weights.fill(blank)?;
+        Ok(Box::new(Flowing { model, dim, context, space: space.clone() }))
+    }
+}
+
+/// Rows of a chunk: small enough that its activations stay in a core's cache.
+const CHUNK: usize = 256;
+
+struct Flowing {
+    model: Dynamics,
+    dim: usize,
+    context: usize,
+    space: Space,
+}
+
+impl Flowing {
+    /// `f` on chunks of `0..n`, a thread each on host devices, results in order. A row's result
+    /// does not depend on its chunk.
+    fn chunked<T: Send>(
+        &self,
+        n: usize,
+        size: usize,
+        f: impl Fn(Range<usize>) -> Result<T, SolveError> + Sync,
+    ) -> Result<Vec<T>, SolveError> {
+        let size = if is_host(&self.space.device) { size } else { n.max(1) };
+        let chunks: Vec<Range<usize>> =
+            (0..n).step_by(size).map(|first| first..(first + size).min(n)).collect();
+        if is_host(&self.space.device) {
+            chunks.into_par_iter().map(&f).collect()
+        } else {
+            chunks.into_iter().map(&f).collect()
+        }
+    }
+
+    fn given(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Given<'_> {
+        let c = self.context;
+        self.model.given(context.map(|values| {
+            let part = values[rows.start * c..rows.end * c].iter().map(|v| f64::from(*v));
+            self.space.tensor(part.collect(), [rows.len(), c])
+        }))
+    }
+
+    fn grid(&self, plan: &SampleConfig) -> Grid {
+        // A plan's steps are checked where the plan is made.
+        #[allow(clippy::expect_used)]
+        Grid::uniform(self.model.schedule().domain(), plan.steps.max(1))
+            .expect("steps over a domain")
+    }
+
+    /// `σ(start)`: what the reference of this schedule is scaled by.
+    fn reference_std(&self) -> f64 {
+        let schedule = self.model.schedule();
+        schedule.at(schedule.domain().start).sigma
+    }
+
+    fn start(&self, noise: &Noise) -> Tensor<2> {
+        noise.purpose("reference").normal(self.dim, &self.space).mul_scalar(self.reference_std())
+    }
+
+    fn epsilon(&self) -> Epsilon {
+        match self.model.schedule() {
+            Named::Rectified | Named::Trigonometric => Epsilon::Sigma(1.0),
+            _ => Epsilon::Reversal(1.0),
+        }
+    }
+
+    /// The states at `knots` (or at the end alone) of the paths of one chunk.
+    fn integrate(
+        &self,
+        noise: &Noise,
+        given: Given<'_>,
+        plan: &SampleConfig,
+        knots: Option<&[f64]>,
+    ) -> Result<Vec<Vec<f64>>, SolveError> {
+        let (start, grid, solver) = (self.start(noise), self.grid(plan), plan.solver);
+        let path = noise.purpose("path");
+        let states = match solver.kind() {
+            SolverKind::Ode => {
+                let flow = OdeFlow { field: given, grid, solver };
+                match knots {
+                    None => vec![flow.solve(start)?],
+                    Some(knots) => flow.solve_trace(start, knots)?.states,
+                }
+            }
+            SolverKind::Sde => {
+                let schedule = self.model.schedule();
+                let sde = Stochastic { field: given, schedule, epsilon: self.epsilon() };
+                let flow = SdeFlow { sde, grid, solver };
+                match knots {
+                    None => vec![flow.solve(start, &path)?],
+                    Some(knots) => flow.solve_trace(start, knots, &path)?.states,
+                }
+            }
+        };
+        Ok(states.into_iter().map(to_host).collect())
+    }
+
+    fn paths(
+        &self,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        knots: Option<&[f64]>,
+    ) -> Result<Vec<Vec<f64>>, SolveError> {
+        let chunks = self.chunked(noise.len(), CHUNK, |rows| {
+            let given = self.given(context, &rows);
+            self.integrate(&noise.rows(rows), given, plan, knots)
+        })?;
+        let count = knots.map_or(1, <[f64]>::len);
+        let mut whole = vec![Vec::with_capacity(noise.len() * self.dim); count];
+        for chunk in chunks {
+            whole.iter_mut().zip(chunk).for_each(|(all, part)| all.extend(part));
+        }
+        Ok(whole)
+    }
+}
+
+impl Generator for Flowing {
+    fn sample(
+        &self,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+    ) -> Result<Vec<f64>, SolveError> {
+        Ok(self.paths(noise, context, plan, None)?.pop().unwrap_or_default())
+    }
+
+    fn trace(
+        &self,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        knots: &[f64],
+    ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
+        self.paths(noise, context, plan, Some(knots)).map(Some)
+    }
+
+    /// Along the probability flow, by Heun's method, with the exact divergence.
+    fn log_prob(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        // d derivatives a step make a row d times as heavy.
+        let size = (CHUNK / self.dim.max(1)).max(16);
+        let reference = Gaussian::isotropic(vec![0.0; self.dim], self.reference_std());
+        let grid = self.grid(plan);
+        let end = grid.times()[0];
+        let parts = self.chunked(x.len() / self.dim, size, |rows| {
+            let field = self.given(context, &rows);
+            let flow = OdeFlow { field, grid: grid.clone(), solver: Solver::Heun };
+            let values = x[rows.start * self.dim..rows.end * self.dim].to_vec();
+            let (z, log_det) = flow.pull(self.space.tensor(values, [rows.len(), self.dim]));
+            let log_prob = to_host(reference.log_prob(z) + log_det);
+            if log_prob.iter().any(|v| v.is_nan()) {
+                let (step, evals) = (plan.steps, 2 * plan.steps);
+                return Err(SolveError::NotFinite { t: end, step, evals });
+            }
+            Ok(log_prob)
+        })?;
+        Ok(Some(parts.concat()))
+    }
+}

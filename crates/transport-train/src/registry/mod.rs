@@ -1,0 +1,193 @@
+//! The models: each registered in one place, with its name, settings, objective and capabilities.
+//!
+//! The binary, the evaluation and the documentation read this list. A new model is a row of
+//! [`MODELS`] and, when it is of a new kind, a file beside this one that implements [`Entry`].
+
+mod dynamics;
+mod gaussian;
+
+use crate::config::{Config, ConfigError, SampleConfig, nearest};
+use crate::problem::Problem;
+use crate::trainer::Training;
+use crate::weights::{Weights, WeightsError};
+use transport_core::schedule::Named;
+use transport_core::{Noise, Prediction, Space};
+use transport_sde::{SolveError, Solver};
+
+/// Every model, in the order in which they are listed.
+pub static MODELS: &[&dyn Entry] = &[
+    &dynamics::Family {
+        name: "flow-matching",
+        summary: "velocity of straight lines from noise to data (conditional flow matching)",
+        schedule: Named::Rectified,
+        prediction: Prediction::Velocity,
+        objective: dynamics::Loss::FlowMatching,
+        steps: 50,
+    },
+    &dynamics::Family {
+        name: "score-vp",
+        summary: "score of the variance-preserving diffusion (denoising score matching)",
+        schedule: Named::Vp,
+        prediction: Prediction::Noise,
+        objective: dynamics::Loss::DenoisingScoreMatching,
+        steps: 200,
+    },
+    &dynamics::Family {
+        name: "score-subvp",
+        summary: "score of the sub-variance-preserving diffusion",
+        schedule: Named::Subvp,
+        prediction: Prediction::Noise,
+        objective: dynamics::Loss::DenoisingScoreMatching,
+        steps: 200,
+    },
+    &dynamics::Family {
+        name: "score-ve",
+        summary: "score of the variance-exploding diffusion",
+        schedule: Named::Ve,
+        prediction: Prediction::Noise,
+        objective: dynamics::Loss::DenoisingScoreMatching,
+        steps: 200,
+    },
+    &dynamics::Family {
+        name: "score-cosine",
+        summary: "v-prediction on the cosine diffusion",
+        schedule: Named::Cosine,
+        prediction: Prediction::V,
+        objective: dynamics::Loss::DenoisingScoreMatching,
+        steps: 200,
+    },
+    &gaussian::Family,
+];
+
+/// What a model can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It has a log-density.
+    pub log_prob: bool,
+    /// It takes a context.
+    pub context: bool,
+    /// It passes through intermediate times.
+    pub path: bool,
+    /// The solvers that can sample it; a model without dynamics ignores the choice.
+    pub solvers: &'static [Solver],
+}
+
+/// A model of the registry.
+pub trait Entry: Sync {
+    /// Its name; names do not change.
+    fn name(&self) -> &'static str;
+
+    /// One line about it.
+    fn summary(&self) -> &'static str;
+
+    /// What it minimises.
+    fn objective(&self) -> &'static str;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Its settings with their defaults.
+    fn defaults(&self) -> toml::Table;
+
+    /// How it is sampled by default.
+    fn sampling(&self) -> SampleConfig;
+
+    /// Checks its settings.
+    ///
+    /// # Errors
+    /// [`ConfigError::Settings`] when one is unknown, of the wrong kind or out of range.
+    fn check(&self, settings: &toml::Table) -> Result<(), ConfigError>;
+
+    /// Makes it ready to train.
+    ///
+    /// # Errors
+    /// [`ConfigError`] from its settings.
+    fn begin(
+        &self,
+        config: &Config,
+        problem: &Problem,
+        space: &Space,
+    ) -> Result<Box<dyn Training>, ConfigError>;
+
+    /// Makes it ready to sample.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the settings or the weights do not fit.
+    fn open(
+        &self,
+        config: &Config,
+        dim: usize,
+        context: usize,
+        weights: &Weights,
+        space: &Space,
+    ) -> Result<Box<dyn Generator>, OpenError>;
+}
+
+/// A saved model that does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Its configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A Gaussian's covariance.
+    #[error(transparent)]
+    Law(#[from] transport_core::law::LawError),
+}
+
+/// A trained model, for inference: states in the model's own space, on the host.
+pub trait Generator: Send + Sync {
+    /// Draws a state for each sample of `noise`.
+    ///
+    /// # Shapes
+    /// `context`: `[n, c]` row-major when the model has one; returns `[n, d]` row-major.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn sample(
+        &self,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+    ) -> Result<Vec<f64>, SolveError>;
+
+    /// The states at `knots` on the way to [`Generator::sample`], or `None` when there is no way.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn trace(
+        &self,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        knots: &[f64],
+    ) -> Result<Option<Vec<Vec<f64>>>, SolveError>;
+
+    /// The log-density of states, in nats, or `None` when the model has none.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]` row-major; returns `[n]`.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn log_prob(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+    ) -> Result<Option<Vec<f64>>, SolveError>;
+}
+
+/// The model of that name.
+///
+/// # Errors
+/// [`ConfigError::UnknownModel`] with the nearest name.
+pub fn model(name: &str) -> Result<&'static dyn Entry, ConfigError> {
+    MODELS.iter().copied().find(|entry| entry.name() == name).ok_or_else(|| {
+        let known: Vec<&'static str> = MODELS.iter().map(|entry| entry.name()).collect();
+        ConfigError::UnknownModel { name: name.to_owned(), nearest: nearest(name, &known), known }
+    })
+}

@@ -1,0 +1,334 @@
+//! A finished run, opened for inference.
+
+use crate::config::{Config, ConfigError, SampleConfig};
+use crate::context::ContextError;
+use crate::problem::{ProblemError, Schema};
+use crate::registry::{self, Capabilities, Generator, OpenError};
+use crate::store::{Archive, Folder, StoreError};
+use crate::weights::Weights;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::Path;
+use transport_core::device::DeviceError;
+use transport_core::{Noise, Space};
+use transport_data::{DataError, Table};
+use transport_sde::SolveError;
+
+/// A trained model with everything that turns its states into rows of data.
+///
+/// Inference only, `Send + Sync`, no global state. Opened from a run's folder, of which it reads
+/// `model.safetensors` alone.
+///
+/// # Example
+/// ```no_run
+/// use transport_train::Run;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let run = Run::open("runs/digits")?;
+/// let samples = run.sample(16, 0)?; // 16 rows in the data's own units; seed 0
+/// let log_density = run.log_prob(&samples)?; // nats, one per row
+/// assert_eq!((samples.rows(), log_density.len()), (16, 16));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Run {
+    card: Card,
+    contexts: Vec<f32>,
+    generator: Box<dyn Generator>,
+    weights: usize,
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("card", &self.card).finish_non_exhaustive()
+    }
+}
+
+/// What a model file says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// The configuration it was trained with, less what depends on the host.
+    pub config: Config,
+    /// What it remembers of its data.
+    pub schema: Schema,
+    /// Where the data came from.
+    pub source: String,
+    /// Rows it was trained on.
+    pub rows: usize,
+    /// Steps it was trained for.
+    pub steps: u64,
+}
+
+/// What to draw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// How many samples.
+    pub n: usize,
+    /// What the draws derive from: sample `i` of a seed is the same whatever `n`.
+    pub seed: u64,
+    /// The solver and its steps; the run's own when absent.
+    pub plan: Option<SampleConfig>,
+    /// Values of the context columns by name; each sample draws a training context when empty.
+    pub given: Vec<(String, f64)>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { n: 1, seed: 0, plan: None, given: Vec::new() }
+    }
+}
+
+/// What can go wrong with a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Its files.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its data.
+    #[error(transparent)]
+    Problem(#[from] ProblemError),
+    /// A table.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Its weights.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The integration.
+    #[error(transparent)]
+    Solve(#[from] SolveError),
+    /// The context asked for.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// Nothing was asked for.
+    #[error("0 samples were asked for: n is at least 1")]
+    NoSamples,
+    /// The model has no density.
+    #[error("model `{model}` has no log-density")]
+    NoDensity {
+        /// The model.
+        model: String,
+    },
+    /// The table is not one of this model's.
+    #[error(
+        "the table has {found} columns where the model has {expected}, and they are not named like the model's"
+    )]
+    Columns {
+        /// The model's number of feature columns.
+        expected: usize,
+        /// The table's.
+        found: usize,
+    },
+}
+
+/// The prefix under which training contexts stand in a model file.
+const CONTEXTS: &str = "training/contexts";
+
+impl Run {
+    /// Opens the finished run in a folder, on the device that `TRANSPORT_DEVICE` names or the
+    /// best CPU backend.
+    ///
+    /// # Errors
+    /// [`RunError`] when there is no finished run, its file is damaged, or no device opens.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, RunError> {
+        Self::open_on(folder, None)
+    }
+
+    /// Opens the finished run in a folder on a device by name.
+    ///
+    /// # Errors
+    /// As [`Run::open`].
+    pub fn open_on(folder: impl AsRef<Path>, device: Option<&str>) -> Result<Self, RunError> {
+        let folder = Folder::new(folder.as_ref());
+        let Archive { card, mut weights } = folder.read_model()?;
+        let path = folder.file("model.safetensors");
+        let malformed = |e: serde_json::Error| StoreError::Malformed {
+            path: path.clone(),
+            reason: format!("its card: {e}"),
+        };
+        let card: Card = serde_json::from_value(Value::Object(card)).map_err(malformed)?;
+        card.config.check()?;
+        let contexts = weights.0.remove(CONTEXTS).map(|a| a.values).unwrap_or_default();
+        let space = Space::f32(&transport_core::device::select(device)?);
+        let entry = registry::model(&card.config.model.name)?;
+        let (dim, context) = (card.schema.scaler.output_dim(), card.schema.context.width());
+        let generator = entry.open(&card.config, dim, context, &weights, &space)?;
+        let weights = weights.0.values().map(|a| a.values.len()).sum();
+        Ok(Self { card, contexts, generator, weights })
+    }
+
+    /// The archive of a finished model.
+    ///
+    /// # Errors
+    /// [`StoreError::Malformed`] when the card has no JSON form.
+    pub(crate) fn archive(
+        card: &Card,
+        mut weights: Weights,
+        contexts: &[f32],
+    ) -> Result<Archive, StoreError> {
+        let value = serde_json::to_value(card).map_err(|e| StoreError::Malformed {
+            path: "model card".into(),
+            reason: e.to_string(),
+        })?;
+        let mut card: Map<String, Value> = value.as_object().cloned().unwrap_or_default();
+        // What the host was does not belong to the model: equal models are equal files.
+        if let Some(config) = card.get_mut("config").and_then(Value::as_object_mut) {
+            config.remove("run");
+        }
+        if !contexts.is_empty() {
+            let width =
+                contexts.len() / card.get("rows").and_then(Value::as_u64).unwrap_or(1) as usize;
+            let shape = vec![contexts.len() / width.max(1), width];
+            weights.0.insert(
+                CONTEXTS.to_owned(),
+                crate::weights::Array { shape, values: contexts.to_vec() },
+            );
+        }
+        Ok(Archive { card, weights })
+    }
+
+    /// The configuration it was trained with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.card.config
+    }
+
+    /// What the model file says of itself.
+    #[must_use]
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The number of the model's parameters.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.weights
+    }
+
+    /// What the model can do.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownModel`] never, for a run that opened.
+    pub fn capabilities(&self) -> Result<Capabilities, ConfigError> {
+        Ok(registry::model(&self.card.config.model.name)?.capabilities())
+    }
+
+    /// `n` samples in the data's own units.
+    ///
+    /// Sample `i` of a seed has the same bits whatever `n` and the number of threads.
+    ///
+    /// # Errors
+    /// [`RunError`] when `n = 0` or a state is not finite.
+    pub fn sample(&self, n: usize, seed: u64) -> Result<Table, RunError> {
+        self.draw(&Request { n, seed, ..Request::default() })
+    }
+
+    /// Samples as a [`Request`] asks for them.
+    ///
+    /// # Errors
+    /// [`RunError`] when the request does not fit the model or a state is not finite.
+    pub fn draw(&self, request: &Request) -> Result<Table, RunError> {
+        let (noise, contexts, plan) = self.ready(request)?;
+        let values = self.generator.sample(&noise, contexts.as_deref(), &plan)?;
+        self.table(&values)
+    }
+
+    /// The states of the paths at times `knots` in `[0, 1]`, in the data's units, or `None` when
+    /// the model has no path.
+    ///
+    /// # Errors
+    /// As [`Run::draw`].
+    pub fn trace(&self, request: &Request, knots: &[f64]) -> Result<Option<Vec<Table>>, RunError> {
+        let (noise, contexts, plan) = self.ready(request)?;
+        let states = self.generator.trace(&noise, contexts.as_deref(), &plan, knots)?;
+        states.map(|s| s.iter().map(|values| self.table(values)).collect()).transpose()
+    }
+
+    /// The log-density of rows, in nats and per unit of the data's own volume.
+    ///
+    /// Columns are taken by name where the names are the model's, else in order. Columns that
+    /// were constant in training carry no density: a row that leaves them gets `−∞`.
+    ///
+    /// # Errors
+    /// [`RunError`] when the model has no density, the columns do not fit, or a context is
+    /// missing.
+    pub fn log_prob(&self, x: &Table) -> Result<Vec<f64>, RunError> {
+        let schema = &self.card.schema;
+        let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
+        let features = match by_name {
+            Ok(columns) => x.select_columns(&columns),
+            Err(_) if x.cols() == schema.names.len() => x.clone(),
+            Err(_) => {
+                let (expected, found) = (schema.names.len(), x.cols());
+                return Err(RunError::Columns { expected, found });
+            }
+        };
+        let contexts = if schema.context.columns.is_empty() {
+            None
+        } else {
+            let missing = |name: &str| ContextError::Missing { name: name.to_owned() };
+            let columns: Result<Vec<usize>, _> = schema
+                .context
+                .columns
+                .iter()
+                .map(|c| x.index_of(c.name()).map_err(|_| missing(c.name())))
+                .collect();
+            Some(schema.context.encode(&x.select_columns(&columns?))?)
+        };
+        let states = schema.scaler.transform(&features)?;
+        let plan = self.card.config.sample;
+        let log_prob = self.generator.log_prob(&states, contexts.as_deref(), &plan)?;
+        let model = || self.card.config.model.name.clone();
+        let log_prob = log_prob.ok_or_else(|| RunError::NoDensity { model: model() })?;
+        let log_det = schema.scaler.log_abs_det();
+        let on_support = |i: usize| schema.scaler.off_support(features.row(i)).is_none();
+        let value =
+            |(i, v): (usize, f64)| if on_support(i) { v + log_det } else { f64::NEG_INFINITY };
+        Ok(log_prob.into_iter().enumerate().map(value).collect())
+    }
+
+    fn ready(
+        &self,
+        request: &Request,
+    ) -> Result<(Noise, Option<Vec<f32>>, SampleConfig), RunError> {
+        if request.n == 0 {
+            return Err(RunError::NoSamples);
+        }
+        let plan = request.plan.unwrap_or(self.card.config.sample);
+        let checked = Config { sample: plan, ..self.card.config.clone() };
+        checked.check()?;
+        let noise = Noise::new(request.seed, request.n).purpose("sample");
+        let contexts = self.contexts(&noise, &request.given)?;
+        Ok((noise, contexts, plan))
+    }
+
+    fn contexts(
+        &self,
+        noise: &Noise,
+        given: &[(String, f64)],
+    ) -> Result<Option<Vec<f32>>, ContextError> {
+        let code = &self.card.schema.context;
+        let width = code.width();
+        if !given.is_empty() || width == 0 {
+            let row = code.encode_given(given)?;
+            return Ok((width > 0).then(|| row.repeat(noise.len())));
+        }
+        let draws = noise.purpose("context");
+        let rows = self.contexts.len() / width;
+        let row = |i: usize| {
+            let chosen = draws.stream(i).below(rows);
+            self.contexts[chosen * width..(chosen + 1) * width].to_vec()
+        };
+        Ok(Some((0..noise.len()).flat_map(row).collect()))
+    }
+
+    fn table(&self, values: &[f64]) -> Result<Table, RunError> {
+        let schema = &self.card.schema;
+        Ok(Table::new(schema.names.clone(), schema.scaler.inverse(values))?)
+    }
+}

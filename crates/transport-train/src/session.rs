@@ -1,0 +1,253 @@
+//! A training session: begins or resumes a run in a folder, and leaves it whole whatever happens.
+
+use crate::config::{Config, ConfigError};
+use crate::problem::{Problem, ProblemError};
+use crate::registry;
+use crate::run::{Card, Run, RunError};
+use crate::store::{Archive, Folder, RunState, StoreError};
+use crate::trainer::{StepReport, Training};
+use crate::weights::WeightsError;
+use serde_json::{Map, Value, json};
+use transport_core::Space;
+use transport_core::device::DeviceError;
+
+/// What to do with a folder that holds a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Refuse.
+    Fresh,
+    /// Continue it.
+    Resume,
+    /// Replace it.
+    Overwrite,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The model is trained and saved.
+    Finished,
+    /// It was trained before; nothing was changed.
+    AlreadyFinished,
+    /// It was told to stop, and a checkpoint was saved after this step.
+    Interrupted {
+        /// Steps taken.
+        step: u64,
+    },
+}
+
+/// Watches a session. Nothing in this crate prints: an observer does.
+pub trait Observer {
+    /// The data is ready and training starts (or goes on) after `done` of `total` steps.
+    fn begin(&mut self, problem: &Problem, done: u64, total: u64) {
+        let _ = (problem, done, total);
+    }
+
+    /// A step was taken.
+    fn step(&mut self, report: &StepReport) {
+        let _ = report;
+    }
+
+    /// Asked after each step: whether to save and stop.
+    fn stop(&self) -> bool {
+        false
+    }
+}
+
+/// An observer that does nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// What can go wrong in a session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data.
+    #[error(transparent)]
+    Problem(#[from] ProblemError),
+    /// The folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The finished model.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A resumed run was asked for something else than it began with.
+    #[error(
+        "the run in {folder} was begun with another {section}: resume it without changing that, or begin a new one"
+    )]
+    Changed {
+        /// The folder.
+        folder: String,
+        /// The part of the configuration, or the data.
+        section: &'static str,
+    },
+    /// The loss is not a number any more.
+    #[error(
+        "the loss is {loss} at step {step}: training has diverged (a lower --lr usually helps); the last checkpoint is kept"
+    )]
+    Diverged {
+        /// The step.
+        step: u64,
+        /// The loss.
+        loss: f64,
+    },
+    /// A checkpoint of another model.
+    #[error("the checkpoint does not fit the model: {0}")]
+    Checkpoint(#[from] WeightsError),
+}
+
+/// Trains `config` in `folder`.
+///
+/// # Errors
+/// [`TrainError`]; what was saved before stays.
+pub fn train(
+    config: &Config,
+    folder: &Folder,
+    mode: Mode,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, TrainError> {
+    config.check()?;
+    let resumed = mode == Mode::Resume && folder.state() != RunState::Empty;
+    if resumed {
+        same(&Config::parse(&folder.read_config()?)?, config, folder)?;
+        if folder.state() == RunState::Finished {
+            return Ok(Outcome::AlreadyFinished);
+        }
+    }
+    // Everything that can fail on the user's side fails before the folder is touched.
+    let space = Space::f32(&transport_core::device::select(config.run.device.as_deref())?);
+    let problem = Problem::prepare(&config.data, config.train.seed)?;
+    let mut training = registry::model(&config.model.name)?.begin(config, &problem, &space)?;
+    let mut window = Window::default();
+    if resumed {
+        if let Some(archive) = folder.read_checkpoint()? {
+            window = restore(&mut *training, &archive, &problem, folder)?;
+        }
+        folder.rewind_metrics(training.steps_done())?;
+    } else {
+        if mode == Mode::Overwrite {
+            folder.clear()?;
+        }
+        folder.begin()?;
+        folder.write_config(&config.to_toml()?)?;
+    }
+    observer.begin(&problem, training.steps_done(), training.steps_total());
+    let outcome = advance(config, folder, &problem, &mut *training, &mut window, observer)?;
+    if outcome == Outcome::Finished {
+        let card = Card {
+            config: config.clone(),
+            schema: problem.schema.clone(),
+            source: problem.source.clone(),
+            rows: problem.rows.len(),
+            steps: training.steps_done(),
+        };
+        folder.finish(&Run::archive(&card, training.weights(), &problem.rows.contexts)?)?;
+    }
+    Ok(outcome)
+}
+
+/// The only training loop.
+fn advance(
+    config: &Config,
+    folder: &Folder,
+    problem: &Problem,
+    training: &mut dyn Training,
+    window: &mut Window,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, TrainError> {
+    while training.steps_done() < training.steps_total() {
+        let report = training.step();
+        if !report.loss.is_finite() || !report.gradient_norm.is_finite() {
+            return Err(TrainError::Diverged { step: report.step, loss: report.loss });
+        }
+        window.add(report.loss);
+        let last = report.step == training.steps_total();
+        if report.step.is_multiple_of(config.run.log_every) || last {
+            folder.append_metrics(&json!({
+                "step": report.step,
+                "loss": window.mean(),
+                "gradient_norm": report.gradient_norm,
+                "lr": report.lr,
+            }))?;
+            *window = Window::default();
+        }
+        observer.step(&report);
+        let stop = observer.stop() && !last;
+        if stop || (report.step.is_multiple_of(config.run.checkpoint_every) && !last) {
+            folder.write_checkpoint(&checkpoint(training, problem, window))?;
+        }
+        if stop {
+            return Ok(Outcome::Interrupted { step: report.step });
+        }
+    }
+    Ok(Outcome::Finished)
+}
+
+/// The mean loss since it was last reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Window {
+    sum: f64,
+    count: u64,
+}
+
+impl Window {
+    fn add(&mut self, loss: f64) {
+        self.sum += loss;
+        self.count += 1;
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.count as f64
+    }
+}
+
+fn checkpoint(training: &dyn Training, problem: &Problem, window: &Window) -> Archive {
+    let mut card = Map::new();
+    card.insert("step".into(), training.steps_done().into());
+    card.insert("data".into(), problem.fingerprint.into());
+    card.insert("loss_sum".into(), window.sum.into());
+    card.insert("loss_count".into(), window.count.into());
+    Archive { card, weights: training.state() }
+}
+
+fn restore(
+    training: &mut dyn Training,
+    archive: &Archive,
+    problem: &Problem,
+    folder: &Folder,
+) -> Result<Window, TrainError> {
+    let number = |key: &str| archive.card.get(key).and_then(Value::as_u64).unwrap_or(0);
+    if number("data") != u64::from(problem.fingerprint) {
+        let folder = folder.path().display().to_string();
+        return Err(TrainError::Changed { folder, section: "content of the data file" });
+    }
+    training.restore(&archive.weights, number("step"))?;
+    let sum = archive.card.get("loss_sum").and_then(Value::as_f64).unwrap_or(0.0);
+    Ok(Window { sum, count: number("loss_count") })
+}
+
+/// A resumed run is the run that was begun, but for what does not change its result.
+fn same(begun: &Config, asked: &Config, folder: &Folder) -> Result<(), TrainError> {
+    let sections = [
+        ("[data]", begun.data == asked.data),
+        ("[model]", begun.model == asked.model),
+        ("[train]", begun.train == asked.train),
+        ("[optim]", begun.optim == asked.optim),
+        ("[sample]", begun.sample == asked.sample),
+    ];
+    match sections.into_iter().find(|(_, same)| !same) {
+        None => Ok(()),
+        Some((section, _)) => {
+            let folder = folder.path().display().to_string();
+            Err(TrainError::Changed { folder, section })
+        }
+    }
+}
