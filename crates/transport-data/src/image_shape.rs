@@ -25,11 +25,6 @@ impl ImageShape {
         self.height * self.width * self.channels
     }
 
-    /// As [`ImageShape::len`].
-    pub fn size(&self) -> usize {
-        self.len()
-    }
-
     /// Whether an image of this shape holds no value.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -54,14 +54,6 @@ impl Table {
         Self::new(unnamed(cols), values)
     }
 
-    /// As [`Table::from_rows_unnamed`]: columns `x0`, `x1`, ...
-    ///
-    /// # Errors
-    /// As [`Table::new`].
-    pub fn unnamed(cols: usize, values: Vec<f64>) -> Result<Self, DataError> {
-        Self::from_rows_unnamed(cols, values)
-    }
-
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.values.len() / self.names.len()

@@ -1,0 +1,32 @@
+//! Training, files, resumption and evaluation.
+
+mod data;
+mod files;
+mod objectives;
+mod optim;
+mod sessions;
+
+use std::path::Path;
+use transport_train::config::Config;
+use transport_train::store::Folder;
+
+/// A run that takes a second or two: two moons, a small network.
+fn small(steps: u64) -> Config {
+    let mut config = Config::new("moons", "flow-matching").unwrap();
+    config.data.points = 500;
+    config.model.settings.insert("width".into(), 32.into());
+    config.model.settings.insert("depth".into(), 2.into());
+    config.train.steps = steps;
+    config.train.batch_size = 64;
+    config.run.checkpoint_every = 20;
+    config.run.log_every = 7;
+    config
+}
+
+fn bytes(folder: &Folder, name: &str) -> Vec<u8> {
+    std::fs::read(folder.file(name)).unwrap()
+}
+
+fn folder(root: &Path, name: &str) -> Folder {
+    Folder::new(&root.join(name))
+}
