@@ -67,7 +67,7 @@ pub(crate) struct TrainArgs {
     #[arg(long)]
     pub(crate) batch_size: Option<usize>,
     /// The peak learning rate.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
     /// What every random draw derives from.
     #[arg(long)]
@@ -82,7 +82,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_delimiter = ',')]
     pub(crate) context: Option<Vec<String>>,
     /// The fraction of rows held out for evaluation.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) split: Option<f64>,
     /// Threads; all cores by default. The result does not depend on it.
     #[arg(long)]

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`line`] | the closed form on the line: sorted samples |
+//! | [`line`](mod@line) | the closed form on the line: sorted samples |
 //! | [`discrepancy`] | how far apart two samples are: energy distance, sliced W₂ |
 #![forbid(unsafe_code)]
 #![warn(

@@ -28,7 +28,7 @@ pub struct OptimConfig {
 
 impl Default for OptimConfig {
     fn default() -> Self {
-        Self { lr: 2e-3, warmup: 200, weight_decay: 1e-2, clip: 1.0, ema: 0.999 }
+        Self { lr: 4e-3, warmup: 200, weight_decay: 1e-2, clip: 1.0, ema: 0.999 }
     }
 }
 

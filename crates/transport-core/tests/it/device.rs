@@ -23,3 +23,14 @@ fn an_index_is_a_number() {
     let index = matches!(error, DeviceError::Index { .. });
     assert!(index || matches!(error, DeviceError::NotCompiled { .. }), "{error}");
 }
+
+#[test]
+fn an_opened_device_knows_its_name() {
+    for name in compiled() {
+        // A GPU backend may be compiled in where no GPU is; then it says so instead of panicking.
+        match select(Some(name)) {
+            Ok(device) => assert_eq!(transport_core::device::name(&device), name),
+            Err(error) => assert!(matches!(error, DeviceError::Unavailable { .. }), "{error}"),
+        }
+    }
+}

@@ -84,7 +84,7 @@ fn configurations_round_trip_and_name_what_is_wrong() {
     assert!(broken("split = 0.1", "split = 1.0").to_string().contains("--split is 1"));
     assert!(broken("width = 256", "width = 0").to_string().contains("width is 0"));
     assert!(broken("width = 256", "widht = 256").to_string().contains("widht"));
-    assert!(broken("lr = 0.002", "lr = -1.0").to_string().contains("--lr is -1"));
+    assert!(broken("lr = 0.004", "lr = -1.0").to_string().contains("--lr is -1"));
     assert!(broken("steps = 12000", "stepps = 1").to_string().contains("stepps"));
     assert!(matches!(broken("[data]", "[dota]"), ConfigError::Syntax { .. }));
 
