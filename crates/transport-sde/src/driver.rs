@@ -8,9 +8,13 @@ use transport_core::device::is_host;
 pub trait Stepper {
     /// The state at `t + h` from the state at `t`; `k` counts the steps of the grid.
     ///
+    /// # Errors
+    /// [`SolveError`] when the step cannot be completed. A state that is not finite is left to
+    /// [`drive`].
+    ///
     /// # Shapes
     /// `x`: `[n, d]`.
-    fn step(&mut self, k: usize, x: Tensor<2>, t: f64, h: f64) -> Tensor<2>;
+    fn step(&mut self, k: usize, x: Tensor<2>, t: f64, h: f64) -> Result<Tensor<2>, SolveError>;
 
     /// Evaluations of the dynamics so far.
     fn evals(&self) -> usize;
@@ -39,7 +43,8 @@ pub enum SolveError {
 /// the last step on others.
 ///
 /// # Errors
-/// [`SolveError::NotFinite`] with the first time at which it was noticed.
+/// [`SolveError`]: a step's own, or [`SolveError::NotFinite`] with the first time at which it was
+/// noticed.
 ///
 /// # Shapes
 /// `x`: `[n, d]`; returns `[n, d]`.
@@ -54,7 +59,7 @@ pub fn drive(
     let mut x = x;
     observe(0, times[0], &x);
     for (k, ends) in times.windows(2).enumerate() {
-        x = stepper.step(k, x, ends[0], ends[1] - ends[0]);
+        x = stepper.step(k, x, ends[0], ends[1] - ends[0])?;
         if (look || k + 1 == last) && !is_finite(&x) {
             return Err(SolveError::NotFinite { t: ends[1], step: k + 1, evals: stepper.evals() });
         }

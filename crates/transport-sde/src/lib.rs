@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`dynamics`] | SDEs: the general trait and the one-parameter family with a flow's marginals |
-//! | [`method`] | one step each: Euler, Heun, Euler–Maruyama |
+//! | [`method`] | one step each, by folder, and [`Solver`], which names them |
 //! | [`driver`] | the only loop, its errors, and what watches it |
 //! | [`grid`] | where the steps are |
 //! | [`flow`] | the maps that integration makes: push-forwards, paths, densities |

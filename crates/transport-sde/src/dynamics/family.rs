@@ -52,7 +52,7 @@ impl<F: ScoredField, S: Schedule> Sde for Family<F, S> {
         velocity + t.scale(score, |t| self.epsilon.at(t, &self.schedule))
     }
 
-    fn diffusion(&self, _x: &Tensor<2>, t: f64) -> Diffusion {
-        Diffusion::Scalar((2.0 * self.epsilon.at(t, &self.schedule)).sqrt())
+    fn diffusion(&self, x: &Tensor<2>, t: Times<'_>) -> Diffusion {
+        Diffusion::of_time(x, t, |t| (2.0 * self.epsilon.at(t, &self.schedule)).sqrt())
     }
 }

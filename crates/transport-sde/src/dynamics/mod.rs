@@ -5,7 +5,7 @@ mod family;
 pub use family::{Epsilon, Family};
 
 use burn::tensor::Tensor;
-use transport_core::Times;
+use transport_core::{Space, Times};
 
 /// An Itô SDE on `ℝᵈ`.
 pub trait Sde: Send + Sync {
@@ -19,7 +19,7 @@ pub trait Sde: Send + Sync {
     ///
     /// # Shapes
     /// `x`: `[n, d]`.
-    fn diffusion(&self, x: &Tensor<2>, t: f64) -> Diffusion;
+    fn diffusion(&self, x: &Tensor<2>, t: Times<'_>) -> Diffusion;
 }
 
 /// A diffusion coefficient `b`.
@@ -27,13 +27,22 @@ pub trait Sde: Send + Sync {
 pub enum Diffusion {
     /// `b` times the identity.
     Scalar(f64),
-    /// One factor per coordinate, `[n, d]`.
+    /// One factor per coordinate, `[n, d]`, or per row, `[n, 1]`.
     Diagonal(Tensor<2>),
     /// A matrix per row, `[n, d, d]`.
     Matrix(Tensor<3>),
 }
 
 impl Diffusion {
+    /// `b(t) I`, for a batch at one time or with a time for each row of `x`.
+    #[must_use]
+    pub fn of_time(x: &Tensor<2>, t: Times<'_>, b: impl Fn(f64) -> f64) -> Self {
+        match t {
+            Times::Same(t) => Self::Scalar(b(t)),
+            Times::Each(_) => Self::Diagonal(t.column(&Space::of(x), b)),
+        }
+    }
+
     /// `b ΔW`.
     ///
     /// # Shapes

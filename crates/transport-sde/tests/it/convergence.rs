@@ -4,8 +4,10 @@ use crate::space;
 use burn::tensor::Tensor;
 use transport_core::device::to_host;
 use transport_core::{Field, Interval, Noise, Times};
-use transport_sde::method::{EulerMaruyama, OdeMethod, OdeStepper, SdeMethod};
-use transport_sde::{Diffusion, Grid, Sde, drive, method};
+use transport_sde::method::ode::{Euler, Heun};
+use transport_sde::method::sde::EulerMaruyama;
+use transport_sde::method::{OdeMethod, OdeStepper, SdeMethod};
+use transport_sde::{Diffusion, Grid, Sde, drive};
 
 /// `x′ = x cos t`, `x(t) = x₀ exp(sin t)`: smooth, not autonomous.
 struct Growth;
@@ -28,10 +30,9 @@ fn observed_order<M: OdeMethod>() -> f64 {
 
 #[test]
 fn ode_methods_have_their_declared_order() {
-    for (observed, declared) in [
-        (observed_order::<method::Euler>(), method::Euler::ORDER),
-        (observed_order::<method::Heun>(), method::Heun::ORDER),
-    ] {
+    for (observed, declared) in
+        [(observed_order::<Euler>(), Euler::ORDER), (observed_order::<Heun>(), Heun::ORDER)]
+    {
         assert!(
             (observed - declared as f64).abs() < 0.2,
             "{observed} where {declared} is declared"
@@ -48,7 +49,7 @@ impl Sde for Additive {
         x.clone().sin() - x
     }
 
-    fn diffusion(&self, _x: &Tensor<2>, _t: f64) -> Diffusion {
+    fn diffusion(&self, _x: &Tensor<2>, _t: Times<'_>) -> Diffusion {
         Diffusion::Scalar(1.0)
     }
 }
@@ -61,7 +62,7 @@ impl Sde for Geometric {
         x.mul_scalar(0.5)
     }
 
-    fn diffusion(&self, x: &Tensor<2>, _t: f64) -> Diffusion {
+    fn diffusion(&self, x: &Tensor<2>, _t: Times<'_>) -> Diffusion {
         Diffusion::Diagonal(x.clone())
     }
 }

@@ -1,7 +1,8 @@
 use crate::space;
 use burn::tensor::Tensor;
 use transport_core::{Field, Interval, Times};
-use transport_sde::method::{Euler, OdeStepper};
+use transport_sde::method::OdeStepper;
+use transport_sde::method::ode::Euler;
 use transport_sde::{Grid, GridError, SolveError, Solver, drive};
 
 /// `x′ = 1/(½ − t)`, infinite in the middle of the clock.
@@ -39,7 +40,7 @@ fn grids_are_checked() {
 #[test]
 fn solvers_are_found_by_name() {
     for solver in Solver::ALL {
-        assert_eq!(Solver::by_name(solver.name()), Some(solver));
+        assert_eq!(Solver::by_name(solver.name()), Some(*solver));
         assert!(solver.order().contains("order") || solver.order().contains("strong"));
     }
     assert_eq!(Solver::by_name("eular"), None);

@@ -71,7 +71,11 @@ fn unbalanced_noise_is_rejected() {
         fn drift(&self, x: Tensor<2>, t: transport_core::Times<'_>) -> Tensor<2> {
             transport_core::Field::eval(&self.0, x, t)
         }
-        fn diffusion(&self, _x: &Tensor<2>, _t: f64) -> transport_sde::Diffusion {
+        fn diffusion(
+            &self,
+            _x: &Tensor<2>,
+            _t: transport_core::Times<'_>,
+        ) -> transport_sde::Diffusion {
             transport_sde::Diffusion::Scalar(0.5)
         }
     }

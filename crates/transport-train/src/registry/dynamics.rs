@@ -84,7 +84,7 @@ impl Entry for Family {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { log_prob: true, context: true, path: true, solvers: &Solver::ALL }
+        Capabilities { log_prob: true, context: true, path: true, solvers: Solver::ALL }
     }
 
     fn defaults(&self) -> toml::Table {

@@ -34,7 +34,7 @@ impl Entry for Family {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { log_prob: true, context: false, path: false, solvers: &Solver::ALL }
+        Capabilities { log_prob: true, context: false, path: false, solvers: Solver::ALL }
     }
 
     fn defaults(&self) -> toml::Table {

@@ -27,7 +27,7 @@ impl SdeMethod for EulerMaruyama {
 
     fn step(&self, sde: &dyn Sde, x: Tensor<2>, t: f64, h: f64, dw: Tensor<2>) -> Tensor<2> {
         let drift = sde.drift(x.clone(), Times::Same(t));
-        let noise = sde.diffusion(&x, t).apply(dw);
+        let noise = sde.diffusion(&x, Times::Same(t)).apply(dw);
         x + drift.mul_scalar(h) + noise
     }
 }
