@@ -155,6 +155,13 @@ impl Scaler {
         -self.active().map(|a| a.scale.ln()).sum::<f64>()
     }
 
+    /// The scale `s` of all active columns, where they share one.
+    pub fn common_scale(&self) -> Option<f64> {
+        let mut scales = self.active().map(|a| a.scale);
+        let first = scales.next()?;
+        scales.all(|s| s == first).then_some(first)
+    }
+
     /// The first constant column in which the row differs from the constant: there the fitted law
     /// has no mass.
     ///

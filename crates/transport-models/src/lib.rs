@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`net`] | layers and networks with an explicit directional derivative: dense, MLP, embedding |
+//! | [`flow`] | normalizing flows: layers with both directions and their log-determinants |
 //! | [`dynamics`] | a network that knows the velocity and the score of a schedule |
 #![forbid(unsafe_code)]
 #![warn(
@@ -17,6 +18,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod dynamics;
+pub mod flow;
 pub mod net;
 
 pub use dynamics::{Dynamics, DynamicsConfig, Given};
+pub use flow::{Flow, FlowConfig};

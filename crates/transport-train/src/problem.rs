@@ -168,6 +168,17 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The spacing of pixel values in the model's space, 0 for data that are not images of whole
+    /// numbers: what a density model needs to know of discrete data.
+    #[must_use]
+    pub fn spacing(&self) -> f64 {
+        let levels =
+            self.schema.image.is_some() && self.train.values().iter().all(|v| v.fract() == 0.0);
+        self.schema.scaler.common_scale().filter(|_| levels).map_or(0.0, |scale| 1.0 / scale)
+    }
+}
+
 /// The column `label`, when it holds classes and is not itself modelled.
 fn labels(dataset: &Dataset, columns: &Option<Vec<String>>, rows: &[usize]) -> Option<Vec<f64>> {
     if columns.as_ref().is_some_and(|names| names.iter().any(|name| name == "label")) {

@@ -39,6 +39,18 @@ impl Dense {
         linear(x, self.weight.val(), Some(self.bias.val()))
     }
 
+    /// `x (W ⊙ M) + b`: the connections where the mask is 0 do not exist.
+    ///
+    /// # Shapes
+    /// `x`: `[n, inputs]`; `mask`: `[inputs, outputs]`; returns `[n, outputs]`.
+    #[must_use]
+    pub fn masked(&self, x: Tensor<2>, mask: Option<&Tensor<2>>) -> Tensor<2> {
+        match mask {
+            None => self.forward(x),
+            Some(mask) => linear(x, self.weight.val() * mask.clone(), Some(self.bias.val())),
+        }
+    }
+
     /// `u W`, the derivative along `u`.
     ///
     /// # Shapes

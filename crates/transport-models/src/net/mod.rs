@@ -6,10 +6,12 @@
 //! fixes them whatever else runs.
 
 pub mod activation;
+mod conditioner;
 mod dense;
 mod embedding;
 mod mlp;
 
+pub use conditioner::{Conditioner, ConditionerConfig};
 pub use dense::Dense;
 pub use embedding::Embedding;
 pub use mlp::{Mlp, MlpConfig};

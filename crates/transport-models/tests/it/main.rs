@@ -1,5 +1,7 @@
 //! Networks satisfy the field suites, and give a row the same bits in any chunk.
 
+mod flows;
+
 use burn::tensor::Tensor;
 use transport_core::schedule::Named;
 use transport_core::testkit::jvp_is_the_derivative;
@@ -25,8 +27,8 @@ fn model(schedule: Named, prediction: Prediction, context: usize, space: &Space)
     perturbed(model)
 }
 
-fn perturbed(model: Dynamics) -> Dynamics {
-    use burn::module::{Module, ModuleMapper, Param};
+fn perturbed<M: burn::module::Module>(model: M) -> M {
+    use burn::module::{ModuleMapper, Param};
     struct Perturb(u64);
     impl ModuleMapper for Perturb {
         fn map_float<const K: usize>(&mut self, param: Param<Tensor<K>>) -> Param<Tensor<K>> {

@@ -2,9 +2,11 @@
 
 mod denoising;
 mod flow_matching;
+mod likelihood;
 
 pub use denoising::DenoisingScoreMatching;
 pub use flow_matching::FlowMatching;
+pub use likelihood::MaximumLikelihood;
 
 use burn::tensor::Tensor;
 use transport_core::{Interval, Noise, Schedule, Space};

@@ -3,7 +3,9 @@
 //! The binary, the evaluation and the documentation read this list. A new model is a row of
 //! [`MODELS`] and, when it is of a new kind, a file beside this one that implements [`Entry`].
 
+mod chunks;
 mod dynamics;
+mod flow;
 mod gaussian;
 
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
@@ -12,6 +14,7 @@ use crate::trainer::Training;
 use crate::weights::{Weights, WeightsError};
 use transport_core::schedule::Named;
 use transport_core::{Noise, Prediction, Space};
+use transport_models::flow::Reading;
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -55,6 +58,36 @@ pub static MODELS: &[&dyn Entry] = &[
         prediction: Prediction::V,
         objective: dynamics::Loss::DenoisingScoreMatching,
         steps: 200,
+    },
+    &flow::Family {
+        name: "nice",
+        summary: "additive coupling layers",
+        reading: Reading::Coupling,
+        transform: flow::Transform::Additive,
+    },
+    &flow::Family {
+        name: "realnvp",
+        summary: "affine coupling layers",
+        reading: Reading::Coupling,
+        transform: flow::Transform::Affine,
+    },
+    &flow::Family {
+        name: "nsf",
+        summary: "rational-quadratic spline coupling layers (RQ-NSF (C))",
+        reading: Reading::Coupling,
+        transform: flow::Transform::Spline,
+    },
+    &flow::Family {
+        name: "maf",
+        summary: "affine autoregressive layers",
+        reading: Reading::Autoregressive,
+        transform: flow::Transform::Affine,
+    },
+    &flow::Family {
+        name: "nsf-ar",
+        summary: "rational-quadratic spline autoregressive layers (RQ-NSF (AR))",
+        reading: Reading::Autoregressive,
+        transform: flow::Transform::Spline,
     },
     &gaussian::Family,
 ];

@@ -1,0 +1,71 @@
+//! Autoregressive layers.
+
+use super::element::Element;
+use crate::net::{Conditioner, ConditionerConfig};
+use burn::module::Module;
+use burn::tensor::Tensor;
+use transport_core::{Noise, Space};
+
+/// Each coordinate is transformed as the coordinates before it say.
+///
+/// ```text
+/// x_i = f(z_i; θ_i(x_{<i}, c)),     log|det| = Σ_i log f′(z_i; θ_i)
+/// ```
+///
+/// From data to reference in one evaluation of the network, so that maximum likelihood is cheap;
+/// from reference to data in `d` of them (MAF).
+///
+/// # References
+/// Papamakarios, Pavlakou & Murray (2017), "Masked autoregressive flow"; Durkan et al. (2019).
+/// # Checked by
+/// `tests/it/flows.rs`
+#[derive(Module, Debug)]
+pub struct Autoregressive {
+    conditioner: Conditioner,
+    #[module(skip)]
+    element: Element,
+}
+
+impl Autoregressive {
+    /// A layer on `dim` coordinates, in their order.
+    #[must_use]
+    pub fn new(
+        element: Element,
+        net: &ConditionerConfig,
+        dim: usize,
+        context: usize,
+        noise: &Noise,
+        space: &Space,
+    ) -> Self {
+        let per = element.parameters();
+        Self {
+            conditioner: Conditioner::autoregressive(net, dim, per, context, noise, space),
+            element,
+        }
+    }
+
+    fn theta(&self, x: Tensor<2>, context: Option<&Tensor<2>>) -> Tensor<3> {
+        let [n, d] = x.dims();
+        self.conditioner.forward(x, context).reshape([n, d, self.element.parameters()])
+    }
+
+    pub(super) fn push(&self, z: Tensor<2>, c: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<1>) {
+        let [n, d] = z.dims();
+        // Coordinate i is right after i evaluations; what stands to its right is not read.
+        let mut x = z.zeros_like();
+        let mut log_det = z.clone().narrow(1, 0, 1).zeros_like();
+        for i in 0..d {
+            let theta = self.theta(x.clone(), c).narrow(1, i, 1);
+            let (value, log_slope) = self.element.push(z.clone().narrow(1, i, 1), theta);
+            x = x.slice_assign([0..n, i..i + 1], value);
+            log_det = log_det + log_slope;
+        }
+        (x, log_det.squeeze_dim(1))
+    }
+
+    pub(super) fn pull(&self, x: Tensor<2>, c: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<1>) {
+        let theta = self.theta(x.clone(), c);
+        let (z, log_slopes) = self.element.pull(x, theta);
+        (z, log_slopes.sum_dim(1).squeeze_dim(1))
+    }
+}

@@ -1,0 +1,27 @@
+//! Rows in chunks, a thread each on host devices: a row's result does not depend on its chunk.
+
+use rayon::prelude::*;
+use std::ops::Range;
+use transport_core::Space;
+use transport_core::device::is_host;
+
+/// `f` on chunks of `0..n`, results in order. Other devices get all rows at once.
+///
+/// # Errors
+/// The first that a chunk fails with.
+pub(super) fn chunked<T: Send, E: Send>(
+    space: &Space,
+    n: usize,
+    size: usize,
+    f: impl Fn(Range<usize>) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    let host = is_host(&space.device);
+    let size = if host { size } else { n.max(1) };
+    let chunks: Vec<Range<usize>> =
+        (0..n).step_by(size).map(|first| first..(first + size).min(n)).collect();
+    if host {
+        chunks.into_par_iter().map(&f).collect()
+    } else {
+        chunks.into_iter().map(&f).collect()
+    }
+}

@@ -1,0 +1,215 @@
+//! The normalizing flows.
+
+use super::chunks::chunked;
+use super::{Capabilities, Entry, Generator, OpenError};
+use crate::config::{Config, ConfigError, SampleConfig};
+use crate::objective::MaximumLikelihood;
+use crate::problem::Problem;
+use crate::trainer::{Trainer, Training};
+use crate::weights::Weights;
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::Arc;
+use transport_core::device::to_host;
+use transport_core::{Noise, Space};
+use transport_models::flow::{Element, Reading};
+use transport_models::net::ConditionerConfig;
+use transport_models::{Flow, FlowConfig};
+use transport_sde::{SolveError, Solver};
+
+/// How the layers of a registered flow transform a coordinate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transform {
+    Additive,
+    Affine,
+    Spline,
+}
+
+/// A registered normalizing flow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) reading: Reading,
+    pub(super) transform: Transform,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    layers: usize,
+    width: usize,
+    depth: usize,
+    /// Pieces of a spline; other transforms have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bins: Option<usize>,
+}
+
+impl Family {
+    fn default_settings(&self) -> Settings {
+        let bins = (self.transform == Transform::Spline).then_some(8);
+        Settings { layers: 6, width: 64, depth: 2, bins }
+    }
+
+    fn settings(&self, table: &toml::Table) -> Result<FlowConfig, ConfigError> {
+        let wrong = |reason: String| ConfigError::Settings { model: self.name.to_owned(), reason };
+        let Settings { layers, width, depth, bins } =
+            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+        let most = [("layers", layers, 1024), ("width", width, 1 << 16), ("depth", depth, 1024)];
+        for (name, value, most) in most.into_iter().chain(bins.map(|b| ("bins", b, 256))) {
+            if value == 0 || value > most {
+                return Err(wrong(format!("{name} is {value}: at least 1 and at most {most}")));
+            }
+        }
+        let element = match (self.transform, bins) {
+            (Transform::Additive, None) => Element::Additive,
+            (Transform::Affine, None) => Element::Affine,
+            (Transform::Spline, Some(bins)) => Element::Spline { bins },
+            (Transform::Spline, None) => return Err(wrong("bins is missing".to_owned())),
+            (_, Some(_)) => {
+                return Err(wrong("unknown setting `bins`: it has no spline".to_owned()));
+            }
+        };
+        let net = ConditionerConfig { width, depth };
+        Ok(FlowConfig { reading: self.reading, element, layers, net })
+    }
+}
+
+impl Entry for Family {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    fn objective(&self) -> &'static str {
+        "maximum likelihood"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { log_prob: true, context: true, path: false, solvers: Solver::ALL }
+    }
+
+    fn defaults(&self) -> toml::Table {
+        toml::Table::try_from(self.default_settings()).unwrap_or_default()
+    }
+
+    fn sampling(&self) -> SampleConfig {
+        // Sampled in one pass: nothing is integrated.
+        SampleConfig { solver: Solver::Euler, steps: 1 }
+    }
+
+    fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
+        self.settings(settings).map(|_| ())
+    }
+
+    fn begin(
+        &self,
+        config: &Config,
+        problem: &Problem,
+        space: &Space,
+    ) -> Result<Box<dyn Training>, ConfigError> {
+        let settings = self.settings(&config.model.settings)?;
+        let rows = Arc::clone(&problem.rows);
+        let noise = Noise::new(config.train.seed, 1);
+        let model = Flow::new(&settings, rows.dim, rows.context_dim, &noise, space);
+        let count = rows.len().min(STARTED_ON);
+        let part = |values: &[f32], d: usize| -> Tensor<2> {
+            let values = values[..count * d].iter().map(|v| f64::from(*v)).collect();
+            space.tensor(values, [count, d])
+        };
+        let context = (rows.context_dim > 0).then(|| part(&rows.contexts, rows.context_dim));
+        let model = model.started(part(&rows.states, rows.dim), context.as_ref());
+        let objective = MaximumLikelihood { spacing: problem.spacing() };
+        Ok(Box::new(Trainer::new(model, objective, rows, config.train, config.optim, space)))
+    }
+
+    fn open(
+        &self,
+        config: &Config,
+        dim: usize,
+        context: usize,
+        weights: &Weights,
+        space: &Space,
+    ) -> Result<Box<dyn Generator>, OpenError> {
+        let settings = self.settings(&config.model.settings)?;
+        let blank = Flow::new(&settings, dim, context, &Noise::new(0, 1), space);
+        let model = weights.fill(blank)?;
+        Ok(Box::new(Normalizing { model, dim, context, space: space.clone() }))
+    }
+}
+
+/// Training rows that the layers' scales are started on.
+const STARTED_ON: usize = 1024;
+/// Rows of a chunk: small enough that its activations stay in a core's cache.
+const CHUNK: usize = 256;
+
+struct Normalizing {
+    model: Flow,
+    dim: usize,
+    context: usize,
+    space: Space,
+}
+
+impl Normalizing {
+    fn context(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Option<Tensor<2>> {
+        let c = self.context;
+        context.map(|values| {
+            let part = values[rows.start * c..rows.end * c].iter().map(|v| f64::from(*v));
+            self.space.tensor(part.collect(), [rows.len(), c])
+        })
+    }
+}
+
+impl Generator for Normalizing {
+    fn sample(
+        &self,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        _plan: &SampleConfig,
+    ) -> Result<Vec<f64>, SolveError> {
+        let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
+            let context = self.context(context, &rows);
+            let z = noise.rows(rows).purpose("reference").normal(self.dim, &self.space);
+            finite(to_host(self.model.push(z, context.as_ref()).0))
+        })?;
+        Ok(parts.concat())
+    }
+
+    fn trace(
+        &self,
+        _noise: &Noise,
+        _context: Option<&[f32]>,
+        _plan: &SampleConfig,
+        _knots: &[f64],
+    ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
+        Ok(None)
+    }
+
+    fn log_prob(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        _plan: &SampleConfig,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        let d = self.dim;
+        let parts = chunked(&self.space, x.len() / d, CHUNK, |rows| {
+            let context = self.context(context, &rows);
+            let values = x[rows.start * d..rows.end * d].to_vec();
+            let x = self.space.tensor(values, [rows.len(), d]);
+            finite(to_host(self.model.log_prob(x, context.as_ref())))
+        })?;
+        Ok(Some(parts.concat()))
+    }
+}
+
+/// A flow is one step from the reference (t = 0) to the data (t = 1).
+fn finite(values: Vec<f64>) -> Result<Vec<f64>, SolveError> {
+    if values.iter().all(|v| v.is_finite()) {
+        return Ok(values);
+    }
+    Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
+}
