@@ -15,8 +15,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(report) = evaluate(&run, 1000, 0)? {
         for m in report.metrics {
             println!(
-                "{:<20} {:>8.4}   gaussian {:>8.4}   floor {:>8.4}",
-                m.name, m.model, m.gaussian, m.floor
+                "{:<20} {:>8.4}   gaussian {:>8.4}   floor {:>8}",
+                m.name,
+                m.model,
+                m.gaussian,
+                m.floor.map_or("-".to_owned(), |floor| format!("{floor:.4}")),
             );
         }
     }

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Draw samples from a trained run, in the data's own units.
     Sample(SampleArgs),
+    /// The log-density of rows under a trained run, in nats.
+    Density(DensityArgs),
     /// Compare a run's samples with its held-out data, a fitted Gaussian and the floor.
     Evaluate(EvaluateArgs),
     /// Say what a run is, or list every model, solver and data set.
@@ -130,6 +132,29 @@ pub(crate) struct SampleArgs {
     #[arg(long)]
     pub(crate) threads: Option<usize>,
     /// Where to write: .csv, .npy, or .png/.svg for a figure.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transport density runs/wine --data new.csv -o log_prob.csv
+  transport density runs/moons --data moons -o log_prob.npy")]
+pub(crate) struct DensityArgs {
+    /// The folder of a trained run.
+    pub(crate) run: PathBuf,
+    /// The rows: a file with the model's columns (by name, or in order) and its context columns,
+    /// or a data set by name.
+    #[arg(long)]
+    pub(crate) data: String,
+    /// The device.
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Threads; all cores by default. The result does not depend on it.
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Where to write one number for each row: .csv or .npy.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 }

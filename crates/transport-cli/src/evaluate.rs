@@ -40,7 +40,7 @@ pub(crate) fn print(report: &Report) {
             metric.name.clone(),
             number(metric.model),
             number(metric.gaussian),
-            number(metric.floor),
+            metric.floor.map_or_else(|| "-".to_owned(), number),
             good.to_owned(),
         ]);
     }

@@ -3,13 +3,14 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`evaluate`], [`info`] | the commands |
+//! | [`train`], [`sample`], [`density`], [`evaluate`], [`info`] | the commands |
 //! | [`figures`] | the pictures a run leaves |
 //! | [`progress`] | the bar, or plain lines, and Ctrl-C |
 //! | [`output`] | the only place that prints |
 #![forbid(unsafe_code)]
 
 mod args;
+mod density;
 mod error;
 mod evaluate;
 mod figures;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Sample(args) => sample::run(&args).map(|()| 0),
+        Command::Density(args) => density::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };

@@ -281,15 +281,23 @@ impl Run {
             Some(schema.context.encode(&x.select_columns(&columns?))?)
         };
         let states = schema.scaler.transform(&features)?;
-        let plan = self.card.config.sample;
-        let log_prob = self.generator.log_prob(&states, contexts.as_deref(), &plan)?;
-        let model = || self.card.config.model.name.clone();
-        let log_prob = log_prob.ok_or_else(|| RunError::NoDensity { model: model() })?;
+        let log_prob = self.log_prob_of_states(&states, contexts.as_deref())?;
         let log_det = schema.scaler.log_abs_det();
         let on_support = |i: usize| schema.scaler.off_support(features.row(i)).is_none();
         let value =
             |(i, v): (usize, f64)| if on_support(i) { v + log_det } else { f64::NEG_INFINITY };
         Ok(log_prob.into_iter().enumerate().map(value).collect())
+    }
+
+    /// The log-density in the model's space of encoded rows.
+    pub(crate) fn log_prob_of_states(
+        &self,
+        states: &[f64],
+        contexts: Option<&[f32]>,
+    ) -> Result<Vec<f64>, RunError> {
+        let log_prob = self.generator.log_prob(states, contexts, &self.card.config.sample)?;
+        let model = || self.card.config.model.name.clone();
+        log_prob.ok_or_else(|| RunError::NoDensity { model: model() })
     }
 
     fn ready(

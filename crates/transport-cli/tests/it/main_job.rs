@@ -55,6 +55,12 @@ fn a_run_from_training_to_samples() {
     );
     assert_eq!(&fs::read(at.join("a.npy")).unwrap()[..6], b"\x93NUMPY");
     succeed(at, &["sample", "run", "-n", "40", "-o", "a.png"]);
+    let said = succeed(at, &["density", "run", "--data", "a.csv", "-o", "p.csv"]);
+    assert!(said.contains("nats over 40 rows"), "{said}");
+    let densities = fs::read_to_string(at.join("p.csv")).unwrap();
+    assert_eq!((densities.lines().next(), densities.lines().count()), (Some("log_prob"), 41));
+    assert!(densities.lines().skip(1).all(|line| line.parse::<f64>().unwrap().is_finite()));
+    fail(at, &["density", "run", "--data", "a.csv", "-o", "p.png"], 2, &[".csv", ".npy"]);
     let said = succeed(at, &["evaluate", "run", "-n", "100"]);
     assert!(said.contains("sliced W2"), "{said}");
     let said = succeed(at, &["info", "run"]);

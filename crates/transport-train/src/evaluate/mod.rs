@@ -4,6 +4,7 @@ mod knn;
 
 pub use knn::Neighbours;
 
+use crate::config::{Config, SampleConfig};
 use crate::problem::Problem;
 use crate::registry::{self, Generator};
 use crate::run::{Request, Run, RunError};
@@ -22,8 +23,8 @@ pub struct Metric {
     pub model: f64,
     /// Of a fitted Gaussian's samples.
     pub gaussian: f64,
-    /// Of training rows: the floor.
-    pub floor: f64,
+    /// Of training rows: the floor, where real data has one.
+    pub floor: Option<f64>,
     /// What a good value looks like.
     pub good: Good,
 }
@@ -75,7 +76,7 @@ pub fn evaluate(run: &Run, samples: usize, seed: u64) -> Result<Option<Report>, 
     }
     let count = samples.clamp(2, MOST_ROWS).min(problem.train.rows());
     let model = run.draw(&Request { n: count, seed, ..Request::default() })?;
-    let gaussian = fitted_gaussian(&problem, count, seed)?;
+    let gaussian = gaussian_samples(&problem, count, seed)?;
     let floor = problem.train.select_rows(&(0..count).collect::<Vec<_>>());
     let test = head(&problem.test, MOST_ROWS);
 
@@ -100,11 +101,28 @@ pub fn evaluate(run: &Run, samples: usize, seed: u64) -> Result<Option<Report>, 
         metrics.push(metric("kNN sure >= 0.8", Good::High, |k| votes[k].sure(SURE)));
         metrics.push(metric("smallest class share", Good::Near, |k| votes[k].smallest_share()));
     }
+    if likelihood_is_cheap(run)? {
+        let contexts = (problem.rows.context_dim > 0).then(|| {
+            let width = problem.rows.context_dim;
+            &problem.test_contexts[..width * test.rows()]
+        });
+        let model = run.log_prob_of_states(&held_out, contexts)?;
+        let gaussian = gaussian_log_prob(&problem, &held_out)?;
+        let log_det = problem.schema.scaler.log_abs_det();
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64 + log_det;
+        metrics.push(Metric {
+            name: "log-likelihood".to_owned(),
+            model: mean(&model),
+            gaussian: mean(&gaussian),
+            floor: None,
+            good: Good::High,
+        });
+    }
     Ok(Some(Report { held_out: problem.test.rows(), samples: count, metrics }))
 }
 
 fn metric(name: &str, good: Good, value: impl Fn(usize) -> f64) -> Metric {
-    let (model, gaussian, floor) = (value(0), value(1), value(2));
+    let (model, gaussian, floor) = (value(0), value(1), Some(value(2)));
     Metric { name: name.to_owned(), model, gaussian, floor, good }
 }
 
@@ -122,18 +140,35 @@ fn pooled_std(table: &Table) -> f64 {
     (table.values().iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt()
 }
 
-/// Samples of the registry's `gaussian`, fitted to the same rows and taken back to data units by
-/// the same scaling.
-fn fitted_gaussian(problem: &Problem, n: usize, seed: u64) -> Result<Table, RunError> {
+/// Most coordinates with which a density along a path, `d` derivatives a step, is still cheap.
+const CHEAP_DIM: usize = 8;
+
+fn likelihood_is_cheap(run: &Run) -> Result<bool, RunError> {
+    let can = run.capabilities()?;
+    Ok(can.log_prob && (!can.path || run.card().schema.scaler.output_dim() <= CHEAP_DIM))
+}
+
+/// The registry's `gaussian`, fitted to the same rows, and its configuration.
+fn fitted_gaussian(problem: &Problem) -> Result<(Box<dyn Generator>, SampleConfig), RunError> {
     let entry = registry::model("gaussian")?;
-    let config = crate::config::Config::new(".", "gaussian")?;
+    let config = Config::new(".", "gaussian")?;
     let space = Space::f32(&transport_core::device::select(None)?);
     let mut fit = entry.begin(&config, problem, &space)?;
     let _ = fit.step();
-    let dim = problem.rows.dim;
-    let law: Box<dyn Generator> = entry.open(&config, dim, 0, &fit.weights(), &space)?;
+    let law = entry.open(&config, problem.rows.dim, 0, &fit.weights(), &space)?;
+    Ok((law, config.sample))
+}
+
+/// Its samples, taken back to data units by the same scaling.
+fn gaussian_samples(problem: &Problem, n: usize, seed: u64) -> Result<Table, RunError> {
+    let (law, plan) = fitted_gaussian(problem)?;
     let noise = Noise::new(seed, n).purpose("sample");
-    let values = law.sample(&noise, None, &config.sample)?;
+    let values = law.sample(&noise, None, &plan)?;
     let names = problem.schema.names.clone();
     Ok(Table::new(names, problem.schema.scaler.inverse(&values))?)
+}
+
+fn gaussian_log_prob(problem: &Problem, states: &[f64]) -> Result<Vec<f64>, RunError> {
+    let (law, plan) = fitted_gaussian(problem)?;
+    Ok(law.log_prob(states, None, &plan)?.unwrap_or_default())
 }

@@ -4,9 +4,12 @@ use burn::tensor::Tensor;
 use transport_core::law::{Gaussian, Law, OracleFlow};
 use transport_core::schedule::Named;
 use transport_core::{Field, Noise, Prediction, Schedule, ScoredField, Space, Times, device};
-use transport_models::net::MlpConfig;
-use transport_models::{Dynamics, DynamicsConfig};
-use transport_train::objective::{Batch, DenoisingScoreMatching, FlowMatching, Objective};
+use transport_models::flow::{Element, Reading};
+use transport_models::net::{ConditionerConfig, MlpConfig};
+use transport_models::{Dynamics, DynamicsConfig, Flow, FlowConfig};
+use transport_train::objective::{
+    Batch, DenoisingScoreMatching, FlowMatching, MaximumLikelihood, Objective,
+};
 
 const N: usize = 20_000;
 
@@ -61,19 +64,14 @@ fn the_oracle_is_the_minimiser() {
     let residual_moments = |schedule: Named, prediction: Prediction| {
         let probe = model(schedule, prediction);
         let (x0, times) = DenoisingScoreMatching.draw(&probe, &batch);
-        let t = Times::Each(&times);
         let interpolant = transport_core::interpolant::Interpolant { schedule };
-        let x = interpolant.point(x0.clone(), batch.data.clone(), t);
         let flow = OracleFlow { law: law(), schedule };
         // By time slices: the oracle is evaluated once per distinct time, so few are kept.
         let coarse: Vec<f64> = times.iter().map(|t| (t * 16.0).round() / 16.0).collect();
         let inside = |t: f64| t.clamp(schedule.domain().start, schedule.domain().end);
         let coarse: Vec<f64> = coarse.into_iter().map(inside).collect();
         let t_coarse = Times::Each(&coarse);
-        let x = {
-            let _ = x;
-            interpolant.point(x0.clone(), batch.data.clone(), t_coarse)
-        };
+        let x = interpolant.point(x0.clone(), batch.data.clone(), t_coarse);
         let (oracle, target) = match prediction {
             Prediction::Velocity => (
                 flow.eval(x.clone(), t_coarse),
@@ -129,4 +127,25 @@ fn times_cover_the_domain_evenly() {
     let step = domain.length() / N as f64;
     assert!(times[0] >= domain.start && times[0] < domain.start + step);
     assert!(times.windows(2).all(|w| (w[1] - w[0] - step).abs() < 1e-9));
+}
+
+/// A fresh flow is the identity, so its cross-entropy is the standard normal's.
+#[test]
+fn maximum_likelihood_of_the_identity_is_the_normals_cross_entropy() {
+    let batch = batch(data());
+    let net = ConditionerConfig { width: 8, depth: 1 };
+    let config =
+        FlowConfig { reading: Reading::Coupling, element: Element::Affine, layers: 1, net };
+    let model = Flow::new(&config, 2, 0, &Noise::new(0, 1), &space());
+    let objective = MaximumLikelihood::default();
+    let loss = objective.loss(&model, &batch, objective.draw(&model, &batch));
+    let square = batch.data.clone().powi_scalar(2).mean().into_scalar::<f64>();
+    let exact = 0.5 * (square + std::f64::consts::TAU.ln());
+    assert!((loss.into_scalar::<f64>() - exact).abs() < 1e-10);
+
+    // Uniform dequantisation of width w adds w²/12 to each variance (five standard errors).
+    let objective = MaximumLikelihood { spacing: 2.0 };
+    let loss = objective.loss(&model, &batch, objective.draw(&model, &batch));
+    let exact = exact + 0.5 * 4.0 / 12.0;
+    assert!((loss.into_scalar::<f64>() - exact).abs() < 0.03);
 }
