@@ -1,6 +1,8 @@
 //! Time-dependent vector fields and their directional derivatives.
 
 use crate::device::Space;
+use crate::prediction::Prediction;
+use crate::schedule::Schedule;
 use crate::time::Times;
 use burn::tensor::Tensor;
 
@@ -66,6 +68,107 @@ impl<F: Field + ?Sized> Field for &F {
 impl<F: Jvp + ?Sized> Jvp for &F {
     fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         (**self).jvp(x, t, u)
+    }
+}
+
+/// The posterior means of `x_t = α x₁ + σ x₀`, which are all that a diffusion sampler asks of a
+/// model.
+///
+/// ```text
+/// x = α E[x₁ | x] + σ E[x₀ | x]
+/// ```
+pub trait Denoiser: Send + Sync {
+    /// The schedule that `α` and `σ` are read from.
+    fn schedule(&self) -> &dyn Schedule;
+
+    /// The denoised state `E[x₁ | x_t = x]`.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`; returns `[n, d]`.
+    fn data(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2>;
+
+    /// `E[x₁ | x_t = x]` and `E[x₀ | x_t = x]`, at the price of one evaluation.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`; returns two `[n, d]`.
+    fn posterior(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
+        let data = self.data(x.clone(), t);
+        (data.clone(), implied_noise(self.schedule(), x, data, t))
+    }
+}
+
+/// The noise that a denoised state implies, `(x − α E[x₁ | x])/σ`; at `σ = 0`, where `x` no longer
+/// tells anything about it, its mean, 0.
+///
+/// # Shapes
+/// `x`, `data`: `[n, d]`; returns `[n, d]`.
+#[must_use]
+pub fn implied_noise(
+    schedule: &dyn Schedule,
+    x: Tensor<2>,
+    data: Tensor<2>,
+    t: Times<'_>,
+) -> Tensor<2> {
+    let rest = x - t.scale(data, |t| schedule.at(t).alpha);
+    t.scale(rest, |t| match schedule.at(t).sigma {
+        0.0 => 0.0,
+        sigma => 1.0 / sigma,
+    })
+}
+
+impl<D: Denoiser + ?Sized> Denoiser for &D {
+    fn schedule(&self) -> &dyn Schedule {
+        (**self).schedule()
+    }
+
+    fn data(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        (**self).data(x, t)
+    }
+
+    fn posterior(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
+        (**self).posterior(x, t)
+    }
+}
+
+/// A field that predicts something of `x_t = α x₁ + σ x₀`, read as a [`Denoiser`] by
+/// [`Prediction::to`].
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use transport_core::field::{AffineField, Predicted};
+/// use transport_core::{Denoiser, Prediction, Space, Times, device, schedule::Rectified};
+/// // A velocity of 0 everywhere: the data is where the state already is.
+/// let field = AffineField { matrix: vec![0.0], offset: vec![0.0], rate: vec![0.0] };
+/// let model = Predicted { field, prediction: Prediction::Velocity, schedule: Rectified };
+/// let x = Space::f64(&device::select(None).unwrap()).tensor(vec![2.0], [1, 1]);
+/// assert_eq!(model.data(x, Times::Same(0.5)).into_scalar::<f64>(), 2.0);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Predicted<F, S> {
+    /// What is predicted, as a function of the state and the time.
+    pub field: F,
+    /// What it means.
+    pub prediction: Prediction,
+    /// The schedule.
+    pub schedule: S,
+}
+
+impl<F: Field, S: Schedule> Denoiser for Predicted<F, S> {
+    fn schedule(&self) -> &dyn Schedule {
+        &self.schedule
+    }
+
+    fn data(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        let given = self.field.eval(x.clone(), t);
+        self.prediction.convert(Prediction::Data, given, x, t, &self.schedule)
+    }
+
+    fn posterior(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
+        let given = self.field.eval(x.clone(), t);
+        let to = |target, given, x| self.prediction.convert(target, given, x, t, &self.schedule);
+        (to(Prediction::Data, given.clone(), x.clone()), to(Prediction::Noise, given, x))
     }
 }
 

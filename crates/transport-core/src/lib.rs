@@ -47,7 +47,7 @@ pub mod testkit;
 pub mod time;
 
 pub use device::Space;
-pub use field::{Field, Jvp, ScoredField};
+pub use field::{Denoiser, Field, Jvp, ScoredField};
 pub use law::{Density, Law, Score};
 pub use map::{Invertible, Path, PushForward, Trajectory, Transport};
 pub use noise::Noise;

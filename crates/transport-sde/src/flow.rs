@@ -5,8 +5,9 @@ use crate::dynamics::Sde;
 use crate::grid::Grid;
 use crate::likelihood::Augmented;
 use crate::method::Solver;
+use crate::method::diffusion::{DiffusionMethod, DiffusionStepper, SettingError};
 use burn::tensor::Tensor;
-use transport_core::{Field, Invertible, Jvp, Noise, Path, PushForward, Trajectory};
+use transport_core::{Denoiser, Field, Invertible, Jvp, Noise, Path, PushForward, Trajectory};
 
 /// The flow of a velocity field over an increasing grid: `T = Φ_{start→end}`.
 ///
@@ -140,6 +141,87 @@ impl<S: Sde> Path for SdeFlow<S> {
     }
 }
 
+/// A diffusion sampler over an increasing grid, as a map (where it is deterministic) or a kernel.
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use transport_core::law::{Gaussian, Law, OracleFlow};
+/// use transport_core::{Noise, Schedule, Space, device, process::Vp, schedule::Noising};
+/// use transport_sde::{DiffusionFlow, Grid, method::diffusion::Dpmpp2M};
+/// let law = Gaussian::isotropic(vec![3.0], 0.5);
+/// let denoiser = OracleFlow { law, schedule: Noising::new(Vp::default()) };
+/// let grid = Grid::sampling(&denoiser.schedule, 20).unwrap();
+/// let flow = DiffusionFlow::new(denoiser, grid, Dpmpp2M::default()).unwrap();
+/// let z = Space::f64(&device::select(None).unwrap()).tensor(vec![1.0], [1, 1]);
+/// // One standard deviation above the mean goes there.
+/// let x = flow.solve(z, &Noise::new(0, 1)).unwrap().into_scalar::<f64>();
+/// assert!((x - 3.5).abs() < 0.05);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct DiffusionFlow<D, M> {
+    denoiser: D,
+    grid: Grid,
+    method: M,
+}
+
+impl<D: Denoiser, M: DiffusionMethod> DiffusionFlow<D, M> {
+    /// The sampler `method` for `denoiser` over `grid`.
+    ///
+    /// # Errors
+    /// [`SettingError`] when the method's settings are out of range.
+    pub fn new(denoiser: D, grid: Grid, method: M) -> Result<Self, SettingError> {
+        method.check()?;
+        Ok(Self { denoiser, grid, method })
+    }
+
+    fn stepper(&self, grid: &Grid, noise: &Noise) -> Box<dyn Stepper + '_> {
+        // Checked where the flow is built.
+        #[allow(clippy::expect_used)]
+        Box::new(
+            DiffusionStepper::new(self.method.clone(), &self.denoiser, grid, noise)
+                .expect("the settings were checked"),
+        )
+    }
+
+    /// The end state from `z`, or where it failed.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    pub fn solve(&self, z: Tensor<2>, noise: &Noise) -> Result<Tensor<2>, SolveError> {
+        drive(&mut *self.stepper(&self.grid, noise), z, &self.grid, |_, _, _| {})
+    }
+
+    /// The states at `knots`, or where it failed. Knots that the grid lacks become steps of their
+    /// own.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    pub fn solve_trace(
+        &self,
+        z: Tensor<2>,
+        knots: &[f64],
+        noise: &Noise,
+    ) -> Result<Trajectory, SolveError> {
+        let grid = self.grid.with_knots(knots);
+        record(&mut *self.stepper(&grid, noise), z, &self.grid, knots)
+    }
+}
+
+impl<D: Denoiser, M: DiffusionMethod> PushForward for DiffusionFlow<D, M> {
+    fn push(&self, z: Tensor<2>, noise: &Noise) -> Tensor<2> {
+        run(&mut *self.stepper(&self.grid, noise), z, &self.grid)
+    }
+}
+
+impl<D: Denoiser, M: DiffusionMethod> Path for DiffusionFlow<D, M> {
+    fn trace(&self, z: Tensor<2>, knots: &[f64], noise: &Noise) -> Trajectory {
+        let blank = |_| blank_trajectory(&z, knots);
+        self.solve_trace(z.clone(), knots, noise).unwrap_or_else(blank)
+    }
+}
+
 /// [`drive`] where the signature has no room for an error: NaN stands for the states that a
 /// failed integration never reached.
 fn run(stepper: &mut dyn Stepper, x: Tensor<2>, grid: &Grid) -> Tensor<2> {
@@ -152,7 +234,14 @@ fn blank_trajectory(z: &Tensor<2>, knots: &[f64]) -> Trajectory {
     Trajectory { times: knots.to_vec(), states }
 }
 
-fn record(
+/// [`drive`] that returns the states at `knots`, each moved into the grid's interval.
+///
+/// # Errors
+/// [`SolveError`] when a step fails.
+///
+/// # Shapes
+/// `z`: `[n, d]`.
+pub fn record(
     stepper: &mut dyn Stepper,
     z: Tensor<2>,
     grid: &Grid,

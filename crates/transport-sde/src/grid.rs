@@ -1,5 +1,9 @@
 //! Step grids: the times that a path is integrated through.
 
+mod spaced;
+
+pub use spaced::{Finish, Spacing, karras};
+
 use transport_core::Interval;
 
 /// Times in one direction, at least two.
@@ -23,6 +27,30 @@ pub enum GridError {
         index: usize,
         /// What stands there.
         value: f64,
+    },
+    /// A spacing in `σ/α` from or to a time where it is 0 or infinite.
+    #[error("σ/α is {ratio} at t = {t}: this spacing needs it finite and above 0")]
+    Unbounded {
+        /// The time.
+        t: f64,
+        /// The noise level there.
+        ratio: f64,
+    },
+    /// A noise level that the schedule does not reach, or that is not a number.
+    #[error("noise level {index} is {value}: the schedule's σ/α runs from {most} down to 0")]
+    Level {
+        /// Which.
+        index: usize,
+        /// Its value.
+        value: f64,
+        /// The largest level of the schedule.
+        most: f64,
+    },
+    /// An exponent of Karras's spacing that is not positive.
+    #[error("ρ is {rho}: a finite number above 0")]
+    Rho {
+        /// Its value.
+        rho: f64,
     },
 }
 

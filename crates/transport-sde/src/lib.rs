@@ -29,6 +29,6 @@ pub mod method;
 
 pub use driver::{SolveError, Stepper, drive};
 pub use dynamics::{Diffusion, Family, Sde};
-pub use flow::{OdeFlow, SdeFlow};
-pub use grid::{Grid, GridError};
+pub use flow::{DiffusionFlow, OdeFlow, SdeFlow};
+pub use grid::{Finish, Grid, GridError, Spacing};
 pub use method::{Solver, SolverKind};

@@ -1,7 +1,7 @@
 //! The exact dynamics of a law that can be noised in closed form.
 
 use super::{Density, Score};
-use crate::field::{Field, ScoredField};
+use crate::field::{Denoiser, Field, ScoredField};
 use crate::schedule::{Coefs, Schedule};
 use crate::time::Times;
 use burn::tensor::{Int, Tensor};
@@ -68,6 +68,27 @@ impl<L: Noisable, S: Schedule> ScoredField for OracleFlow<L, S> {
             let velocity =
                 data.mul_scalar(c.d_alpha) - score.clone().mul_scalar(c.sigma * c.d_sigma);
             Tensor::cat(vec![velocity, score], 1)
+        });
+        (both.clone().narrow(1, 0, d), both.narrow(1, d, d))
+    }
+}
+
+impl<L: Noisable, S: Schedule> Denoiser for OracleFlow<L, S> {
+    fn schedule(&self) -> &dyn Schedule {
+        &self.schedule
+    }
+
+    fn data(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        by_time(x, t, |x, t| self.law.posterior(x, &self.schedule.at(t)).0)
+    }
+
+    /// `E[x₀ | x] = −σ s`, finite at both ends of the clock.
+    fn posterior(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
+        let d = x.dims()[1];
+        let both = by_time(x, t, |x, t| {
+            let c = self.schedule.at(t);
+            let (data, score) = self.law.posterior(x, &c);
+            Tensor::cat(vec![data, score.mul_scalar(-c.sigma)], 1)
         });
         (both.clone().narrow(1, 0, d), both.narrow(1, d, d))
     }

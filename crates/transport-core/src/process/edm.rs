@@ -22,19 +22,6 @@ impl Default for Edm {
     }
 }
 
-impl Edm {
-    /// Karras's times: `n + 1` values of σ from σ_max down to `sigma_min`, dense near the data.
-    ///
-    /// ```text
-    /// σ_i = (σ_max^{1/ρ} + i/n (σ_min^{1/ρ} − σ_max^{1/ρ}))^ρ
-    /// ```
-    #[must_use]
-    pub fn karras(&self, n: usize, sigma_min: f64, rho: f64) -> Vec<f64> {
-        let (high, low) = (self.sigma_max.powf(1.0 / rho), sigma_min.powf(1.0 / rho));
-        (0..=n).map(|i| (high + i as f64 / n as f64 * (low - high)).powf(rho)).collect()
-    }
-}
-
 impl LinearSde for Edm {
     fn lambda(&self, _s: f64) -> f64 {
         0.0

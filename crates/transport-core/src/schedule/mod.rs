@@ -1,11 +1,13 @@
 //! Schedules on the transport clock: `x_t = α(t) x₁ + σ(t) x₀`, `x₀` the reference, `x₁` the data.
 #![warn(clippy::integer_division)]
 
+mod discrete;
 mod named;
 mod noising;
 mod rectified;
 mod trigonometric;
 
+pub use discrete::{Discrete, DiscreteError, Timesteps};
 pub use named::Named;
 pub use noising::Noising;
 pub use rectified::Rectified;
@@ -42,5 +44,31 @@ pub trait Schedule: Debug + Send + Sync {
     fn reversal_epsilon(&self, t: f64) -> f64 {
         let c = self.at(t);
         c.sigma * (c.d_alpha * c.sigma - c.alpha * c.d_sigma) / c.alpha
+    }
+
+    /// Where samplers that read `α` and `σ` alone, never their derivatives, may step: from the
+    /// start of the domain to `t = 1`, where `σ = 0`.
+    fn sampling(&self) -> Interval {
+        Interval { start: self.domain().start, end: 1.0 }
+    }
+
+    /// `λ(t) = ln(α/σ)`, half the log of the signal-to-noise ratio: increasing, `−∞` where
+    /// `α = 0` and `∞` where `σ = 0`.
+    fn log_snr(&self, t: f64) -> f64 {
+        let c = self.at(t);
+        (c.alpha / c.sigma).ln()
+    }
+
+    /// The time in [`Schedule::sampling`] at which `λ(t) = lambda`, or the end of the interval
+    /// that is nearest to it. By bisection to the last bit of `t`, unless a closed form is known.
+    fn time_of_log_snr(&self, lambda: f64) -> f64 {
+        let Interval { mut start, mut end } = self.sampling();
+        loop {
+            let middle = 0.5 * (start + end);
+            if middle <= start || middle >= end {
+                return if lambda <= self.log_snr(start) { start } else { end };
+            }
+            if self.log_snr(middle) < lambda { start = middle } else { end = middle }
+        }
     }
 }

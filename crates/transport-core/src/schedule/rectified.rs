@@ -18,4 +18,9 @@ impl Schedule for Rectified {
     fn domain(&self) -> Interval {
         Interval::UNIT
     }
+
+    /// `α/σ = t/(1 − t)`.
+    fn time_of_log_snr(&self, lambda: f64) -> f64 {
+        1.0 / (1.0 + (-lambda).exp())
+    }
 }

@@ -20,4 +20,9 @@ impl Schedule for Trigonometric {
     fn domain(&self) -> Interval {
         Interval::UNIT
     }
+
+    /// `α/σ = tan(πt/2)`.
+    fn time_of_log_snr(&self, lambda: f64) -> f64 {
+        lambda.exp().atan() / FRAC_PI_2
+    }
 }

@@ -1,6 +1,7 @@
 //! The law suites on every implementor of this crate, and on planted faults.
 
 mod device;
+mod discrete;
 mod faults;
 mod laws;
 mod maps;

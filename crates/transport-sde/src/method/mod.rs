@@ -4,13 +4,16 @@
 //! |---|---|
 //! | [`ode`] | `dx/dt = v(x, t)` |
 //! | [`sde`] | `dX = a dt + b dW`, in Itô's sense |
+//! | [`diffusion`] | the flow of `x_t = α x₁ + σ x₀`, and the SDEs around it, from a denoiser |
 //!
 //! A new method is a new file and a row of [`Solver`].
 
+pub mod diffusion;
 pub mod ode;
 pub mod sde;
 mod solver;
 
+pub use diffusion::{DiffusionMethod, DiffusionStepper};
 pub use ode::{OdeMethod, OdeStepper};
 pub use sde::{SdeMethod, SdeStepper};
 pub use solver::{Solver, SolverKind};

@@ -1,24 +1,29 @@
 //! The methods by name: what a configuration file or a flag can ask for.
 
+use super::diffusion::{self, DiffusionMethod, DiffusionStepper};
 use super::ode::{self, OdeMethod, OdeStepper};
 use super::sde::{self, SdeMethod, SdeStepper};
 use crate::driver::Stepper;
 use crate::dynamics::Sde;
+use crate::grid::Grid;
 use serde::{Deserialize, Serialize};
-use transport_core::{Field, Noise};
+use transport_core::{Denoiser, Field, Noise};
 
-/// Whether a method integrates the probability flow or the noisy dynamics.
+/// What a method integrates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SolverKind {
     /// Deterministic: invertible, and gives densities.
     Ode,
     /// Stochastic.
     Sde,
+    /// A sampler for a denoiser, of either nature: [`Solver::is_stochastic`] tells.
+    Diffusion,
 }
 
 /// Writes [`Solver`] from one row per method: its type, which is the variant, and its name.
 macro_rules! solvers {
-    (ode { $($ode:ident = $ode_name:literal,)* } sde { $($sde:ident = $sde_name:literal,)* }) => {
+    (ode { $($ode:ident = $ode_name:literal,)* } sde { $($sde:ident = $sde_name:literal,)* }
+     diffusion { $($diffusion:ident = $diffusion_name:literal,)* }) => {
         /// The methods by name: what a configuration file or a flag can ask for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Solver {
@@ -32,11 +37,17 @@ macro_rules! solvers {
                 #[serde(rename = $sde_name)]
                 $sde,
             )*
+            $(
+                #[doc = concat!("[`diffusion::", stringify!($diffusion), "`].")]
+                #[serde(rename = $diffusion_name)]
+                $diffusion,
+            )*
         }
 
         impl Solver {
             /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$ode,)* $(Self::$sde,)*];
+            pub const ALL: &[Self] =
+                &[$(Self::$ode,)* $(Self::$sde,)* $(Self::$diffusion,)*];
 
             /// Its name in configuration files and flags.
             #[must_use]
@@ -44,6 +55,7 @@ macro_rules! solvers {
                 match self {
                     $(Self::$ode => $ode_name,)*
                     $(Self::$sde => $sde_name,)*
+                    $(Self::$diffusion => $diffusion_name,)*
                 }
             }
 
@@ -53,6 +65,16 @@ macro_rules! solvers {
                 match self {
                     $(Self::$ode => SolverKind::Ode,)*
                     $(Self::$sde => SolverKind::Sde,)*
+                    $(Self::$diffusion => SolverKind::Diffusion,)*
+                }
+            }
+
+            /// Whether it draws noise, with its default settings.
+            #[must_use]
+            pub fn is_stochastic(self) -> bool {
+                match self {
+                    $(Self::$diffusion => diffusion::$diffusion::default().is_stochastic(),)*
+                    _ => self.kind() == SolverKind::Sde,
                 }
             }
 
@@ -66,6 +88,11 @@ macro_rules! solvers {
                         let weak = sde::$sde::WEAK;
                         format!("strong {general} ({additive} for additive noise), weak {weak}")
                     })*
+                    $(Self::$diffusion => {
+                        let method = diffusion::$diffusion::default();
+                        let sense = if method.is_stochastic() { "weak " } else { "" };
+                        format!("{sense}order {}", method.order())
+                    })*
                 }
             }
 
@@ -75,6 +102,7 @@ macro_rules! solvers {
                 match self {
                     $(Self::$ode => ode::$ode::STAGES,)*
                     $(Self::$sde => sde::$sde::STAGES,)*
+                    $(Self::$diffusion => diffusion::$diffusion::default().stages(),)*
                 }
             }
 
@@ -84,6 +112,7 @@ macro_rules! solvers {
                 match self {
                     $(Self::$ode => Some(Box::new(OdeStepper::<ode::$ode>::new(field))),)*
                     $(Self::$sde => None,)*
+                    $(Self::$diffusion => None,)*
                 }
             }
 
@@ -99,6 +128,26 @@ macro_rules! solvers {
                     $(Self::$sde => {
                         Some(Box::new(SdeStepper::<sde::$sde>::new(sde, noise)))
                     })*
+                    $(Self::$diffusion => None,)*
+                }
+            }
+
+            /// The method with its default settings bound to a denoiser, when it is a diffusion
+            /// sampler. [`DiffusionStepper::new`] binds one with other settings.
+            #[must_use]
+            pub fn on_denoiser<'a>(
+                self,
+                denoiser: &'a dyn Denoiser,
+                grid: &Grid,
+                noise: &Noise,
+            ) -> Option<Box<dyn Stepper + 'a>> {
+                match self {
+                    $(Self::$diffusion => {
+                        let method = diffusion::$diffusion::default();
+                        let stepper = DiffusionStepper::new(method, denoiser, grid, noise);
+                        stepper.ok().map(|stepper| Box::new(stepper) as Box<dyn Stepper>)
+                    })*
+                    _ => None,
                 }
             }
         }
@@ -112,6 +161,20 @@ solvers! {
     }
     sde {
         EulerMaruyama = "euler-maruyama",
+    }
+    diffusion {
+        Ddim = "ddim",
+        Ddpm = "ddpm",
+        EdmHeun = "edm-heun",
+        Dpmpp1S = "dpmpp-1s",
+        Dpmpp2S = "dpmpp-2s",
+        Dpmpp3S = "dpmpp-3s",
+        Dpmpp2M = "dpmpp-2m",
+        Dpmpp3M = "dpmpp-3m",
+        DpmppSde2M = "dpmpp-sde-2m",
+        UniPc = "unipc",
+        Deis = "deis",
+        SaSolver = "sa-solver",
     }
 }
 

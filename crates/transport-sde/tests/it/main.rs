@@ -1,6 +1,7 @@
 //! Orders, laws and errors of the integration.
 
 mod convergence;
+mod diffusion_order;
 mod driver;
 mod family;
 mod flows;
