@@ -1,7 +1,7 @@
 //! The methods by name: what a configuration file or a flag can ask for.
 
 use super::ode::{self, OdeMethod, OdeStepper};
-use super::sde::{self, SdeMethod, SdeStepper};
+use super::sde::{self, BrownianTree, SdeMethod, SdeStepper};
 use crate::driver::Stepper;
 use crate::dynamics::Sde;
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,8 @@ macro_rules! solvers {
                 }
             }
 
-            /// The method bound to an SDE, when it is an SDE method.
+            /// The method bound to an SDE, when it is an SDE method and the SDE offers what it
+            /// asks for ([`Sde::capabilities`]).
             #[must_use]
             pub fn on_sde<'a>(
                 self,
@@ -97,7 +98,24 @@ macro_rules! solvers {
                 match self {
                     $(Self::$ode => None,)*
                     $(Self::$sde => {
+                        let sde = <sde::$sde as SdeMethod>::bind(sde)?;
                         Some(Box::new(SdeStepper::<sde::$sde>::new(sde, noise)))
+                    })*
+                }
+            }
+
+            /// As [`Solver::on_sde`], driven by the paths of a tree.
+            #[must_use]
+            pub fn on_tree<'a>(
+                self,
+                sde: &'a dyn Sde,
+                tree: &BrownianTree,
+            ) -> Option<Box<dyn Stepper + 'a>> {
+                match self {
+                    $(Self::$ode => None,)*
+                    $(Self::$sde => {
+                        let sde = <sde::$sde as SdeMethod>::bind(sde)?;
+                        Some(Box::new(SdeStepper::<sde::$sde>::on_tree(sde, tree)))
                     })*
                 }
             }
@@ -112,6 +130,11 @@ solvers! {
     }
     sde {
         EulerMaruyama = "euler-maruyama",
+        Milstein = "milstein",
+        StochasticHeun = "stochastic-heun",
+        Sra1 = "sra1",
+        Shark = "shark",
+        Srk = "srk",
     }
 }
 
