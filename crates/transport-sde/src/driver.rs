@@ -34,6 +34,42 @@ pub enum SolveError {
         /// Evaluations of the dynamics until then.
         evals: usize,
     },
+    /// A row that has used up its steps.
+    #[error(
+        "row {row} has used its {steps} steps at t = {t} (step {step} of the grid, after {evals} \
+         evaluations)"
+    )]
+    Budget {
+        /// The time that the row reached.
+        t: f64,
+        /// The row of the batch.
+        row: usize,
+        /// Steps tried for it.
+        steps: usize,
+        /// The step of the grid, counted from 1.
+        step: usize,
+        /// Evaluations of the dynamics until then.
+        evals: usize,
+    },
+    /// A tolerance that asks for steps below the resolution of the Brownian path.
+    #[error(
+        "row {row} needs a step of {h} at t = {t}, below the Brownian path's resolution {leaf} \
+         (step {step} of the grid, after {evals} evaluations)"
+    )]
+    BelowResolution {
+        /// The time that the row reached.
+        t: f64,
+        /// The step that it needs.
+        h: f64,
+        /// The smallest step that the path allows.
+        leaf: f64,
+        /// The row of the batch.
+        row: usize,
+        /// The step of the grid, counted from 1.
+        step: usize,
+        /// Evaluations of the dynamics until then.
+        evals: usize,
+    },
 }
 
 /// Integrates from the grid's first time to its last; `observe(k, t, x)` sees each state,

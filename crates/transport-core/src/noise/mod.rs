@@ -3,15 +3,19 @@
 //! A [`Noise`] names the draws of a range of samples. Sample `i` gets the same numbers whatever
 //! the batch size, the chunking or the number of threads, and a step can be revisited without
 //! replaying the ones before it. The bits come from [`philox`]; the normals from a fixed-count
-//! Box–Muller transform, so that no draw depends on how many were rejected before it.
+//! Box–Muller transform, so that no draw depends on how many were rejected before it. Both are made
+//! of operations that every CPU rounds alike: lanes, threads and instruction sets change no bit.
 
+mod fill;
+mod normal;
 pub mod philox;
 mod stream;
 
 pub use stream::Stream;
 
 use crate::device::Space;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor, TensorData};
+use fill::{Draw, Source};
 use std::ops::Range;
 
 /// The draws of a range of samples at one step, for one purpose.
@@ -102,10 +106,14 @@ impl Noise {
     /// Standard normal draws, `[n, d]` row-major.
     #[must_use]
     pub fn normal_values(&self, d: usize) -> Vec<f64> {
-        let mut values = vec![0.0; self.len() * d];
-        for (row, out) in values.chunks_exact_mut(d.max(1)).enumerate() {
-            self.stream(row).fill_normal(out);
-        }
+        self.normals(d, 0.0)
+    }
+
+    fn normals<T: Draw>(&self, d: usize, zero: T) -> Vec<T> {
+        let mut values = vec![zero; self.len() * d];
+        let key = [self.key as u32, (self.key >> 32) as u32];
+        let source = Source { key, step: self.step, sample: self.index.start, block: 0 };
+        fill::normal_rows(source, d, &mut values);
         values
     }
 
@@ -120,13 +128,17 @@ impl Noise {
         values
     }
 
-    /// Standard normal draws as a tensor.
+    /// Standard normal draws as a tensor: [`Noise::normal_values`], rounded to the space's dtype.
     ///
     /// # Shapes
     /// Returns `[n, d]`.
     #[must_use]
     pub fn normal(&self, d: usize, space: &Space) -> Tensor<2> {
-        space.tensor(self.normal_values(d), [self.len(), d])
+        if space.dtype != DType::F32 {
+            return space.tensor(self.normal_values(d), [self.len(), d]);
+        }
+        let data = TensorData::new(self.normals(d, 0f32), [self.len(), d]);
+        Tensor::from_data(data, (&space.device, space.dtype))
     }
 
     /// A permutation of `0..n`, drawn from the first sample's stream (Fisher–Yates).

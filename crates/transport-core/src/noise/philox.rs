@@ -3,6 +3,8 @@
 //! # References
 //! Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
+use std::array::from_fn;
+
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
@@ -16,15 +18,22 @@ const ROUNDS: usize = 10;
 /// ```
 #[must_use]
 pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let wide = |m: u32, c: u32| {
-        let product = u64::from(m) * u64::from(c);
-        ((product >> 32) as u32, product as u32)
-    };
-    let ([mut c0, mut c1, mut c2, mut c3], [mut k0, mut k1]) = (counter, key);
+    philox4x32_lanes(counter.map(|word| [word]), key).map(|[word]| word)
+}
+
+/// `L` blocks under one key: word `w` of lane `l` is `counters[w][l]`.
+#[inline(always)]
+pub(super) fn philox4x32_lanes<const L: usize>(
+    counters: [[u32; L]; 4],
+    key: [u32; 2],
+) -> [[u32; L]; 4] {
+    let product = |m: u32, c: [u32; L]| c.map(|c| u64::from(m) * u64::from(c));
+    let ([mut c0, mut c1, mut c2, mut c3], [mut k0, mut k1]) = (counters, key);
     for _ in 0..ROUNDS {
-        let (high0, low0) = wide(MULTIPLIERS[0], c0);
-        let (high1, low1) = wide(MULTIPLIERS[1], c2);
-        (c0, c1, c2, c3) = (high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0);
+        let (p0, p1) = (product(MULTIPLIERS[0], c0), product(MULTIPLIERS[1], c2));
+        c0 = from_fn(|l| (p1[l] >> 32) as u32 ^ c1[l] ^ k0);
+        c2 = from_fn(|l| (p0[l] >> 32) as u32 ^ c3[l] ^ k1);
+        (c1, c3) = (p1.map(|p| p as u32), p0.map(|p| p as u32));
         (k0, k1) = (k0.wrapping_add(WEYL[0]), k1.wrapping_add(WEYL[1]));
     }
     [c0, c1, c2, c3]

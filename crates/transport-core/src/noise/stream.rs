@@ -1,8 +1,9 @@
 //! The stream of one sample at one step: Philox blocks in order.
 
+use super::fill::{Source, vectorised};
+use super::normal::pair;
 use super::philox::philox4x32;
 use rand::rand_core::{Infallible, TryRng};
-use std::f64::consts::TAU;
 
 /// A random stream owned by one (key, sample, step).
 ///
@@ -57,12 +58,9 @@ impl Stream {
         ((self.uniform() * n as f64) as usize).min(n.saturating_sub(1))
     }
 
-    /// Two independent standard normal draws from one block (Box & Muller, 1958).
+    /// Two independent standard normal draws from one block's worth of bits (Box & Muller, 1958).
     pub fn normal_pair(&mut self) -> (f64, f64) {
-        // 1 − u lies in (0, 1], so the logarithm is finite.
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        let (sin, cos) = (TAU * self.uniform()).sin_cos();
-        (radius * cos, radius * sin)
+        pair([self.word(), self.word(), self.word(), self.word()])
     }
 
     /// One standard normal draw.
@@ -72,13 +70,24 @@ impl Stream {
 
     /// Fills a row with standard normal draws.
     pub fn fill_normal(&mut self, out: &mut [f64]) {
-        for pair in out.chunks_mut(2) {
+        if self.used == 4 {
+            return self.fill_blocks(out);
+        }
+        for two in out.chunks_mut(2) {
             let (a, b) = self.normal_pair();
-            pair[0] = a;
-            if let Some(second) = pair.get_mut(1) {
+            two[0] = a;
+            if let Some(second) = two.get_mut(1) {
                 *second = b;
             }
         }
+    }
+
+    /// [`Stream::fill_normal`] from the start of a block.
+    fn fill_blocks(&mut self, out: &mut [f64]) {
+        let sample = u64::from(self.index[0]) | (u64::from(self.index[1]) << 32);
+        let source = Source { key: self.key, step: self.step, sample, block: self.block };
+        vectorised(source, out.len(), out);
+        self.block = self.block.wrapping_add(out.len().div_ceil(2) as u32);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The family of SDEs that share a flow's marginals.
 
-use super::{Diffusion, Sde};
+use super::{AdditiveNoise, Capabilities, DiagonalNoise, Diffusion, Sde};
 use burn::tensor::Tensor;
 use transport_core::{Schedule, ScoredField, Times};
 
@@ -55,4 +55,11 @@ impl<F: ScoredField, S: Schedule> Sde for Family<F, S> {
     fn diffusion(&self, x: &Tensor<2>, t: Times<'_>) -> Diffusion {
         Diffusion::of_time(x, t, |t| (2.0 * self.epsilon.at(t, &self.schedule)).sqrt())
     }
+
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities::isotropic(self)
+    }
 }
+
+impl<F: ScoredField, S: Schedule> AdditiveNoise for Family<F, S> {}
+impl<F: ScoredField, S: Schedule> DiagonalNoise for Family<F, S> {}

@@ -1,8 +1,14 @@
 //! Stochastic dynamics `dX = a(X, t) dt + b(X, t) dW`, in the sense of Itô.
 
 mod family;
+mod geometric;
+mod jacobian;
+mod relaxing;
 
 pub use family::{Epsilon, Family};
+pub use geometric::Geometric;
+pub use jacobian::{AdditiveNoise, Capabilities, DiagonalNoise, DiffusionJacobian, SemiLinear};
+pub use relaxing::Relaxing;
 
 use burn::tensor::Tensor;
 use transport_core::{Space, Times};
@@ -20,6 +26,11 @@ pub trait Sde: Send + Sync {
     /// # Shapes
     /// `x`: `[n, d]`.
     fn diffusion(&self, x: &Tensor<2>, t: Times<'_>) -> Diffusion;
+
+    /// What it offers to methods that ask for more, when they are picked by name.
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities::default()
+    }
 }
 
 /// A diffusion coefficient `b`.

@@ -2,7 +2,7 @@
 
 use super::diffusion::{self, DiffusionMethod, DiffusionStepper};
 use super::ode::{self, OdeMethod, OdeStepper};
-use super::sde::{self, SdeMethod, SdeStepper};
+use super::sde::{self, BrownianTree, SdeMethod, SdeStepper};
 use crate::driver::Stepper;
 use crate::dynamics::Sde;
 use crate::grid::Grid;
@@ -116,7 +116,8 @@ macro_rules! solvers {
                 }
             }
 
-            /// The method bound to an SDE, when it is an SDE method.
+            /// The method bound to an SDE, when it is an SDE method and the SDE offers what it
+            /// asks for ([`Sde::capabilities`]).
             #[must_use]
             pub fn on_sde<'a>(
                 self,
@@ -126,6 +127,7 @@ macro_rules! solvers {
                 match self {
                     $(Self::$ode => None,)*
                     $(Self::$sde => {
+                        let sde = <sde::$sde as SdeMethod>::bind(sde)?;
                         Some(Box::new(SdeStepper::<sde::$sde>::new(sde, noise)))
                     })*
                     $(Self::$diffusion => None,)*
@@ -150,6 +152,22 @@ macro_rules! solvers {
                     _ => None,
                 }
             }
+
+            /// As [`Solver::on_sde`], driven by the paths of a tree.
+            #[must_use]
+            pub fn on_tree<'a>(
+                self,
+                sde: &'a dyn Sde,
+                tree: &BrownianTree,
+            ) -> Option<Box<dyn Stepper + 'a>> {
+                match self {
+                    $(Self::$ode => None,)*
+                    $(Self::$sde => {
+                        let sde = <sde::$sde as SdeMethod>::bind(sde)?;
+                        Some(Box::new(SdeStepper::<sde::$sde>::on_tree(sde, tree)))
+                    })*
+                }
+            }
         }
     };
 }
@@ -161,6 +179,11 @@ solvers! {
     }
     sde {
         EulerMaruyama = "euler-maruyama",
+        Milstein = "milstein",
+        StochasticHeun = "stochastic-heun",
+        Sra1 = "sra1",
+        Shark = "shark",
+        Srk = "srk",
     }
     diffusion {
         Ddim = "ddim",

@@ -1,9 +1,8 @@
 //! Euler–Maruyama.
 
-use super::SdeMethod;
+use super::{Increment, NoiseKind, SdeMethod, Span};
 use crate::dynamics::Sde;
 use burn::tensor::Tensor;
-use transport_core::Times;
 
 /// One explicit step of an SDE.
 ///
@@ -16,18 +15,31 @@ use transport_core::Times;
 /// # References
 /// Kloeden & Platen (1992), §10.2.
 /// # Checked by
-/// `tests/it/convergence.rs`
+/// `tests/it/strong.rs`, `tests/it/weak.rs`
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EulerMaruyama;
 
 impl SdeMethod for EulerMaruyama {
+    type On<'s> = dyn Sde + 's;
+    const NOISE: NoiseKind = NoiseKind::General;
     const STRONG: (f64, f64) = (1.0, 0.5);
     const WEAK: f64 = 1.0;
     const STAGES: usize = 1;
 
-    fn step(&self, sde: &dyn Sde, x: Tensor<2>, t: f64, h: f64, dw: Tensor<2>) -> Tensor<2> {
-        let drift = sde.drift(x.clone(), Times::Same(t));
-        let noise = sde.diffusion(&x, Times::Same(t)).apply(dw);
-        x + drift.mul_scalar(h) + noise
+    fn bind<'s>(sde: &'s (dyn Sde + 's)) -> Option<&'s Self::On<'s>> {
+        Some(sde)
+    }
+
+    fn step(
+        &self,
+        sde: &Self::On<'_>,
+        x: Tensor<2>,
+        span: Span<'_>,
+        path: &Increment,
+    ) -> Tensor<2> {
+        let start = span.at(0.0);
+        let noise = sde.diffusion(&x, start.times()).apply(path.dw.clone());
+        let drift = sde.drift(x.clone(), start.times());
+        x + span.times_h(drift, 1.0) + noise
     }
 }

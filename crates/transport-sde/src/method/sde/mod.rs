@@ -1,64 +1,98 @@
 //! Methods for `dX = a(X, t) dt + b(X, t) dW`, converging to the Itô solution.
+//!
+//! A method names the SDEs that it is right for by a trait, [`SdeMethod::On`]: any, those whose
+//! `b` has a derivative, those with additive noise, and so on. What it sees of the Brownian path is
+//! an [`Increment`]: fresh draws, or pieces of one path from a [`BrownianTree`].
 
+mod adaptive;
+mod bridge;
 mod euler_maruyama;
+mod exponential_euler;
+mod increment;
+mod milstein;
+mod shark;
+mod span;
+mod sra1;
+mod srk;
+mod stepper;
+mod stochastic_heun;
+mod tree;
+mod walk;
 
+pub use adaptive::{AdaptiveSde, SdeControl};
 pub use euler_maruyama::EulerMaruyama;
+pub use exponential_euler::ExponentialEuler;
+pub use increment::Increment;
+pub use milstein::Milstein;
+pub use shark::Shark;
+pub use span::{Moment, Span};
+pub use sra1::Sra1;
+pub use srk::Srk;
+pub use stepper::SdeStepper;
+pub use stochastic_heun::StochasticHeun;
+pub use tree::{BrownianTree, TreeError};
+pub use walk::Walk;
 
-use crate::driver::{SolveError, Stepper};
 use crate::dynamics::Sde;
 use burn::tensor::Tensor;
 use std::fmt::Debug;
-use transport_core::{Noise, Space};
+
+/// The structure of a diffusion coefficient, from the widest to the narrowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoiseKind {
+    /// Any `b(x, t)`.
+    General,
+    /// `(∂_{b e_i} b) e_j = (∂_{b e_j} b) e_i`: the order in which two noises act does not matter.
+    Commutative,
+    /// Diagonal, entry `i` a function of `x_i` and `t`.
+    Diagonal,
+    /// A function of `t` only.
+    Additive,
+}
 
 /// A one-step method for `dX = a dt + b dW`, converging to the Itô solution.
 pub trait SdeMethod: Debug + Default + Send + Sync {
-    /// The strong order for additive noise, and for general noise where it differs.
+    /// What it asks of an SDE, as a trait object: the narrowest for which it is right.
+    type On<'s>: Sde + ?Sized + 's;
+
+    /// The widest kind of noise for which the second of [`SdeMethod::STRONG`] holds.
+    const NOISE: NoiseKind;
+    /// The strong order for additive noise, and for [`SdeMethod::NOISE`].
     const STRONG: (f64, f64);
-    /// The weak order.
+    /// The weak order for [`SdeMethod::NOISE`].
     const WEAK: f64;
+    /// The weak order for additive noise.
+    const WEAK_ADDITIVE: f64 = Self::WEAK;
     /// Evaluations of the drift in a step.
     const STAGES: usize;
+    /// Whether it takes the space-time area `H` beside `ΔW`.
+    const AREA: bool = false;
 
-    /// `x(t + h)` from `x(t)` and the Brownian increment `dw ~ N(0, h I)`; `h > 0`.
+    /// The SDE as what the method asks for, when it offers that.
+    fn bind<'s>(sde: &'s (dyn Sde + 's)) -> Option<&'s Self::On<'s>>;
+
+    /// `x(t + h)` from `x(t)` and the Brownian path over the step.
     ///
     /// # Shapes
-    /// `x`, `dw`: `[n, d]`.
-    fn step(&self, sde: &dyn Sde, x: Tensor<2>, t: f64, h: f64, dw: Tensor<2>) -> Tensor<2>;
+    /// `x`: `[n, d]`; returns `[n, d]`.
+    fn step(&self, sde: &Self::On<'_>, x: Tensor<2>, span: Span<'_>, path: &Increment)
+    -> Tensor<2>;
 }
 
-/// An [`SdeMethod`] bound to an SDE and to the noise that drives it.
-pub struct SdeStepper<'a, M: SdeMethod> {
-    sde: &'a dyn Sde,
-    method: M,
-    noise: Noise,
-    evals: usize,
-}
+/// A method that estimates its own error in a step from what it has computed anyway.
+pub trait Embedded: SdeMethod {
+    /// The estimate falls as `h` to this power.
+    const ESTIMATE: f64;
 
-impl<'a, M: SdeMethod> SdeStepper<'a, M> {
-    /// Binds `M` to an SDE; step `k` is driven by `noise.at_step(k)`.
-    #[must_use]
-    pub fn new(sde: &'a dyn Sde, noise: &Noise) -> Self {
-        Self { sde, method: M::default(), noise: noise.purpose("brownian"), evals: 0 }
-    }
-}
-
-impl<M: SdeMethod> Debug for SdeStepper<'_, M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SdeStepper").field("method", &self.method).finish_non_exhaustive()
-    }
-}
-
-impl<M: SdeMethod> Stepper for SdeStepper<'_, M> {
-    /// # Panics
-    /// When `h ≤ 0`: an SDE is reversed first, then stepped forwards.
-    fn step(&mut self, k: usize, x: Tensor<2>, t: f64, h: f64) -> Result<Tensor<2>, SolveError> {
-        assert!(h > 0.0, "an SDE steps forwards, not by {h}");
-        self.evals += M::STAGES;
-        let z = self.noise.at_step(k as u64).normal(x.dims()[1], &Space::of(&x));
-        Ok(self.method.step(self.sde, x, t, h, z.mul_scalar(h.sqrt())))
-    }
-
-    fn evals(&self) -> usize {
-        self.evals
-    }
+    /// The step of [`SdeMethod::step`] and an estimate of its error, per coordinate.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`; returns two `[n, d]`.
+    fn step_with_error(
+        &self,
+        sde: &Self::On<'_>,
+        x: Tensor<2>,
+        span: Span<'_>,
+        path: &Increment,
+    ) -> (Tensor<2>, Tensor<2>);
 }

@@ -1,0 +1,68 @@
+//! Rößler's SRA1, for additive noise.
+
+use super::{Embedded, Increment, NoiseKind, SdeMethod, Span};
+use crate::dynamics::{AdditiveNoise, Sde};
+use burn::tensor::Tensor;
+
+/// Two stages, strong order 1.5 for `b(t)`.
+///
+/// ```text
+/// χ = ½ ΔW + H
+/// y = x + ¾ h a(x, t) + 3/2 b(t + h) χ
+/// x(t+h) = x + h [⅓ a(x, t) + ⅔ a(y, t + ¾h)] + b(t + h)(ΔW − χ) + b(t) χ
+/// ```
+///
+/// The difference of the two drifts, `⅔ h (a(y) − a(x))`, estimates the error.
+///
+/// # References
+/// Rößler (2010), "Runge–Kutta methods for the strong approximation of solutions of stochastic
+/// differential equations", SIAM J. Numer. Anal. 48(3), table 6.2.
+/// # Checked by
+/// `tests/it/strong.rs`, `tests/it/weak.rs`
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sra1;
+
+impl SdeMethod for Sra1 {
+    type On<'s> = dyn AdditiveNoise + 's;
+    const NOISE: NoiseKind = NoiseKind::Additive;
+    const STRONG: (f64, f64) = (1.5, 1.5);
+    const WEAK: f64 = 2.0;
+    const STAGES: usize = 2;
+    const AREA: bool = true;
+
+    fn bind<'s>(sde: &'s (dyn Sde + 's)) -> Option<&'s Self::On<'s>> {
+        sde.capabilities().additive
+    }
+
+    fn step(
+        &self,
+        sde: &Self::On<'_>,
+        x: Tensor<2>,
+        span: Span<'_>,
+        path: &Increment,
+    ) -> Tensor<2> {
+        self.step_with_error(sde, x, span, path).0
+    }
+}
+
+impl Embedded for Sra1 {
+    const ESTIMATE: f64 = 1.5;
+
+    fn step_with_error(
+        &self,
+        sde: &Self::On<'_>,
+        x: Tensor<2>,
+        span: Span<'_>,
+        path: &Increment,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let (start, end, inner) = (span.at(0.0), span.at(1.0), span.at(0.75));
+        let (b0, b1) = (sde.diffusion(&x, start.times()), sde.diffusion(&x, end.times()));
+        let chi = path.average();
+        let noise = b1.clone().apply(path.dw.clone() - chi.clone()) + b0.apply(chi.clone());
+        let a = span.times_h(sde.drift(x.clone(), start.times()), 1.0);
+        let y = x.clone() + a.clone().mul_scalar(0.75) + b1.apply(chi.mul_scalar(1.5));
+        let bend = span.times_h(sde.drift(y, inner.times()), 1.0) - a.clone();
+        let error = bend.mul_scalar(2.0 / 3.0);
+        (x + a + error.clone() + noise, error)
+    }
+}
