@@ -48,7 +48,7 @@ pub mod time;
 
 pub use device::Space;
 pub use field::{Denoiser, Field, Jvp, ScoredField};
-pub use law::{Density, Law, Score};
+pub use law::{Density, DensityEstimate, Law, Score, StdErr};
 pub use map::{Invertible, Path, PushForward, Trajectory, Transport};
 pub use noise::Noise;
 pub use prediction::Prediction;

@@ -7,6 +7,7 @@
 //! | [`driver`] | the only loop, its errors, and what watches it |
 //! | [`grid`] | where the steps are |
 //! | [`flow`] | the maps that integration makes: push-forwards, paths, densities |
+//! | [`fokker_planck`] | the equation of the law: solved on a mesh, and checked on laws, scores and particles |
 //! | [`likelihood`] | log-densities along the flow, by the instantaneous change of variables |
 #![forbid(unsafe_code)]
 #![warn(
@@ -23,6 +24,7 @@
 pub mod driver;
 pub mod dynamics;
 pub mod flow;
+pub mod fokker_planck;
 pub mod grid;
 pub mod likelihood;
 pub mod method;

@@ -1,7 +1,8 @@
 //! The empirical law of a sample, and its noised version.
 
 use super::mixture::log_sum_exp;
-use super::{Density, LawError, Noisable, PointLaw, Score};
+use super::noised::row_dot;
+use super::{Density, LawError, Noisable, PointLaw, Posterior, PosteriorJvp, Score};
 use crate::device::Space;
 use crate::noise::Stream;
 use crate::schedule::Coefs;
@@ -124,5 +125,20 @@ impl Noisable for Empirical {
         let mean = weights.matmul(space.tensor(self.points.to_vec(), [self.len(), self.dim]));
         let score = (mean.clone().mul_scalar(c.alpha) - x).div_scalar(c.sigma * c.sigma);
         (mean, score)
+    }
+}
+
+impl PosteriorJvp for Empirical {
+    /// `∂E[x₁|x][u] = α/σ² Cov(x₁ | x) u`, `∂s[u] = (α ∂E[x₁|x][u] − u)/σ²`.
+    fn posterior_jvp(&self, x: Tensor<2>, c: &Coefs, u: Tensor<2>) -> (Posterior, Posterior) {
+        let space = Space::of(&x);
+        let variance = c.sigma * c.sigma;
+        let points: Tensor<2> = space.tensor(self.points.to_vec(), [self.len(), self.dim]);
+        let weights = softmax(self.noised(c).exponents(&x).0, 1);
+        let (data, score) = self.posterior(x, c);
+        let along = u.clone().matmul(points.clone().transpose()) - row_dot(data.clone(), u.clone());
+        let shift = (weights * along).matmul(points).mul_scalar(c.alpha / variance);
+        let bend = (shift.clone().mul_scalar(c.alpha) - u).div_scalar(variance);
+        ((data, score), (shift, bend))
     }
 }

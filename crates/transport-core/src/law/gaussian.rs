@@ -1,6 +1,6 @@
 //! The Gaussian, `N(m, Σ)`.
 
-use super::{Density, LawError, Noisable, PointLaw, Score};
+use super::{Density, LawError, Noisable, PointLaw, Posterior, PosteriorJvp, Score};
 use crate::device::Space;
 use crate::linalg::{cholesky, gram, invert_lower, mean_and_covariance, transpose};
 use crate::noise::Stream;
@@ -166,5 +166,17 @@ impl Noisable for Gaussian {
         let gain = space.tensor(self.covariance.clone(), [d, d]);
         let shift = score.clone().matmul(gain).mul_scalar(c.alpha);
         (space.tensor(self.mean.clone(), [1, d]) - shift, score)
+    }
+}
+
+impl PosteriorJvp for Gaussian {
+    /// `∂s[u] = −(α²Σ + σ²I)⁻¹ u`, `∂E[x₁|x][u] = −α Σ ∂s[u]`.
+    fn posterior_jvp(&self, x: Tensor<2>, c: &Coefs, u: Tensor<2>) -> (Posterior, Posterior) {
+        let (d, space) = (self.mean.len(), Space::of(&x));
+        let precision = space.tensor(gram(&self.noised(c).whitening, d), [d, d]);
+        let gain = space.tensor(self.covariance.clone(), [d, d]);
+        let bend = u.matmul(precision).neg();
+        let shift = bend.clone().matmul(gain).mul_scalar(-c.alpha);
+        (self.posterior(x, c), (shift, bend))
     }
 }

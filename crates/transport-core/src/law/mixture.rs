@@ -1,6 +1,7 @@
 //! Mixtures of Gaussians.
 
-use super::{Density, Gaussian, LawError, Noisable, PointLaw, Score};
+use super::noised::row_dot;
+use super::{Density, Gaussian, LawError, Noisable, PointLaw, Posterior, PosteriorJvp, Score};
 use crate::device::Space;
 use crate::noise::Stream;
 use crate::schedule::Coefs;
@@ -139,6 +140,24 @@ impl Noisable for Mixture {
             score = score + weight * slope;
         }
         (data, score)
+    }
+}
+
+impl PosteriorJvp for Mixture {
+    fn posterior_jvp(&self, x: Tensor<2>, c: &Coefs, u: Tensor<2>) -> (Posterior, Posterior) {
+        let responsibilities = self.noised(c).responsibilities(&x);
+        let (data, score) = self.posterior(x.clone(), c);
+        let along = row_dot(score.clone(), u.clone());
+        let (mut shift, mut bend) = (x.zeros_like(), x.zeros_like());
+        for (k, component) in self.components.iter().enumerate() {
+            let weight = responsibilities.clone().narrow(1, k, 1);
+            let ((mean, slope), (d_mean, d_slope)) =
+                component.posterior_jvp(x.clone(), c, u.clone());
+            let gain = row_dot(slope.clone(), u.clone()) - along.clone();
+            shift = shift + weight.clone() * (d_mean + gain.clone() * mean);
+            bend = bend + weight * (d_slope + gain * slope);
+        }
+        ((data, score), (shift, bend))
     }
 }
 

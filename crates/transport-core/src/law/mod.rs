@@ -12,7 +12,7 @@ pub mod plane;
 pub use empirical::{Empirical, NoisedEmpirical};
 pub use gaussian::Gaussian;
 pub use mixture::Mixture;
-pub use noised::{Noisable, OracleFlow};
+pub use noised::{Noisable, OracleFlow, Posterior, PosteriorJvp, by_time};
 
 use crate::device::Space;
 use crate::linalg::NotPositiveDefinite;
@@ -38,6 +38,20 @@ pub trait Density: Send + Sync {
     /// # Shapes
     /// `x`: `[n, d]`; returns `[n]`.
     fn log_prob(&self, x: Tensor<2>) -> Tensor<1>;
+}
+
+/// The standard error of an estimate, row by row, `[n]`.
+#[derive(Clone, Debug)]
+pub struct StdErr(pub Tensor<1>);
+
+/// A law whose log-density is estimated, without bias, from random draws.
+pub trait DensityEstimate: Send + Sync {
+    /// An estimate of `log p(x)` in nats, and its standard error. A row's estimate depends on its
+    /// own draws only.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`, and `noise` names its `n` samples; returns two `[n]`.
+    fn estimate(&self, x: Tensor<2>, noise: &Noise) -> (Tensor<1>, StdErr);
 }
 
 /// A law with a computable score.

@@ -1,7 +1,7 @@
 //! The exact dynamics of a law that can be noised in closed form.
 
 use super::{Density, Score};
-use crate::field::{Denoiser, Field, ScoredField};
+use crate::field::{Denoiser, Field, Jvp, ScoredField};
 use crate::schedule::{Coefs, Schedule};
 use crate::time::Times;
 use burn::tensor::{Int, Tensor};
@@ -20,6 +20,34 @@ pub trait Noisable: Send + Sync {
     /// # Shapes
     /// `x`: `[n, d]`; returns two `[n, d]`.
     fn posterior(&self, x: Tensor<2>, c: &Coefs) -> (Tensor<2>, Tensor<2>);
+}
+
+/// A posterior mean and a score, or their derivatives: two `[n, d]`.
+pub type Posterior = (Tensor<2>, Tensor<2>);
+
+/// A noisable law whose posterior has a directional derivative in closed form.
+///
+/// With `r` the weights of the pieces that the law is mixed of, and `s_k` their scores,
+///
+/// ```text
+/// ∂(Σₖ rₖ mₖ)[u] = Σₖ rₖ (∂mₖ[u] + (sₖ·u − s·u) mₖ),    s = Σₖ rₖ sₖ
+/// ```
+///
+/// since `∂ log rₖ = sₖ − s`. The derivative of the score is the Hessian of `log q`.
+pub trait PosteriorJvp: Noisable {
+    /// [`Noisable::posterior`] and its derivative along `u`.
+    ///
+    /// # Shapes
+    /// `x`, `u`: `[n, d]`; returns two pairs of `[n, d]`.
+    ///
+    /// # Checked by
+    /// `tests/it/laws.rs::oracle_flows_have_exact_derivatives`
+    fn posterior_jvp(&self, x: Tensor<2>, c: &Coefs, u: Tensor<2>) -> (Posterior, Posterior);
+}
+
+/// `a · b`, row by row, `[n, 1]`.
+pub(super) fn row_dot(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    (a * b).sum_dim(1)
 }
 
 /// The exact probability flow of a law under a schedule: the oracle that a learned velocity
@@ -51,6 +79,45 @@ impl<L: Noisable, S: Schedule> OracleFlow<L, S> {
     }
 }
 
+impl<L: PosteriorJvp, S: Schedule> OracleFlow<L, S> {
+    /// The score of `q_t` and its derivative `∇² log q_t u`.
+    ///
+    /// # Shapes
+    /// `x`, `u`: `[n, d]`; returns two `[n, d]`.
+    pub fn score_jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        self.tangent(x, t, u, |_, posterior| posterior.1)
+    }
+
+    /// A linear reading of the posterior, and of its derivative along `u`.
+    fn tangent(
+        &self,
+        x: Tensor<2>,
+        t: Times<'_>,
+        u: Tensor<2>,
+        read: impl Fn(&Coefs, Posterior) -> Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let d = x.dims()[1];
+        let both = by_time(Tensor::cat(vec![x, u], 1), t, |xu, t| {
+            let c = self.schedule.at(t);
+            let (x, u) = (xu.clone().narrow(1, 0, d), xu.narrow(1, d, d));
+            let (value, derivative) = self.law.posterior_jvp(x, &c, u);
+            Tensor::cat(vec![read(&c, value), read(&c, derivative)], 1)
+        });
+        (both.clone().narrow(1, 0, d), both.narrow(1, d, d))
+    }
+}
+
+/// `α′ E[x₁|x] + σ′ E[x₀|x]`, where `E[x₀|x] = −σ s`.
+fn velocity(c: &Coefs, (data, score): Posterior) -> Tensor<2> {
+    data.mul_scalar(c.d_alpha) - score.mul_scalar(c.sigma * c.d_sigma)
+}
+
+impl<L: PosteriorJvp, S: Schedule> Jvp for OracleFlow<L, S> {
+    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        self.tangent(x, t, u, velocity)
+    }
+}
+
 impl<L: Noisable, S: Schedule> Field for OracleFlow<L, S> {
     fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
         self.velocity_and_score(x, t).0
@@ -64,10 +131,7 @@ impl<L: Noisable, S: Schedule> ScoredField for OracleFlow<L, S> {
         let both = by_time(x, t, |x, t| {
             let c = self.schedule.at(t);
             let (data, score) = self.law.posterior(x, &c);
-            // E[x₀ | x] = −σ s.
-            let velocity =
-                data.mul_scalar(c.d_alpha) - score.clone().mul_scalar(c.sigma * c.d_sigma);
-            Tensor::cat(vec![velocity, score], 1)
+            Tensor::cat(vec![velocity(&c, (data, score.clone())), score], 1)
         });
         (both.clone().narrow(1, 0, d), both.narrow(1, d, d))
     }
@@ -95,7 +159,13 @@ impl<L: Noisable, S: Schedule> Denoiser for OracleFlow<L, S> {
 }
 
 /// Evaluates `f` once for each distinct time, on the rows at that time, and puts them back.
-fn by_time(x: Tensor<2>, t: Times<'_>, f: impl Fn(Tensor<2>, f64) -> Tensor<2>) -> Tensor<2> {
+///
+/// # Shapes
+/// `x`: `[n, d]`; `f` maps `[m, d]` to `[m, e]`; returns `[n, e]`.
+///
+/// # Panics
+/// When there is one time per row and the numbers differ.
+pub fn by_time(x: Tensor<2>, t: Times<'_>, f: impl Fn(Tensor<2>, f64) -> Tensor<2>) -> Tensor<2> {
     let times = match t {
         Times::Same(t) => return f(x, t),
         Times::Each(times) => times,

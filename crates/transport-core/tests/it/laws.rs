@@ -4,9 +4,9 @@ use transport_core::law::{
 };
 use transport_core::schedule::{Rectified, Schedule, Trigonometric};
 use transport_core::testkit::{
-    density_integrates_to_one, sampling_is_chunk_free, score_is_the_gradient,
+    density_integrates_to_one, jvp_is_the_derivative, sampling_is_chunk_free, score_is_the_gradient,
 };
-use transport_core::{Field, Noise, Times, device::to_host};
+use transport_core::{Field, Jvp, Noise, Times, device::to_host};
 
 fn gaussian() -> Gaussian {
     Gaussian::new(vec![0.3, -0.7], vec![1.5, 0.6, 0.6, 0.9]).unwrap()
@@ -177,4 +177,79 @@ fn posteriors_satisfy_tweedie() {
     // At α = 0 nothing is known, and the posterior mean is the mean.
     let mean = to_host(mixture().posterior(points(), &Rectified.at(0.0)).0);
     assert!((mean[0] - (0.3 * 0.3 - 0.7)).abs() < 1e-12);
+}
+
+/// The oracle's velocity and score have the derivatives they declare, at one time and with a time
+/// for each row.
+#[test]
+fn oracle_flows_have_exact_derivatives() {
+    let u = Noise::new(7, 40).normal(2, &space());
+    let data = Empirical::new(Noise::new(3, 9).normal_values(2), 2).unwrap();
+    for t in [0.0, 0.3, 0.8] {
+        let flow = OracleFlow { law: gaussian(), schedule: Trigonometric };
+        jvp_is_the_derivative(&flow, &points(), t, &u, 1e-8).unwrap();
+        let flow = OracleFlow { law: mixture(), schedule: Rectified };
+        jvp_is_the_derivative(&flow, &points(), t, &u, 1e-7).unwrap();
+        jvp_is_the_derivative(&ScoreOf(&flow), &points(), t, &u, 1e-7).unwrap();
+        let flow = OracleFlow { law: data.clone(), schedule: Rectified };
+        jvp_is_the_derivative(&flow, &points(), t, &u, 1e-7).unwrap();
+    }
+    let flow = OracleFlow { law: mixture(), schedule: Rectified };
+    let times: Vec<f64> = (0..40).map(|k| if k % 3 == 0 { 0.2 } else { 0.7 }).collect();
+    let each = to_host(flow.jvp(points(), Times::Each(&times), u.clone()).1);
+    let same = [0.7, 0.2].map(|t| to_host(flow.jvp(points(), Times::Same(t), u.clone()).1));
+    for (k, value) in each.iter().enumerate() {
+        let row = k / 2;
+        assert!((value - same[usize::from(row % 3 == 0)][k]).abs() < 1e-12, "row {row}");
+    }
+}
+
+/// A tangent that forgets that the responsibilities move is refused.
+#[test]
+fn a_derivative_without_the_responsibilities_is_rejected() {
+    struct Frozen(OracleFlow<Mixture, Rectified>);
+    impl Field for Frozen {
+        fn eval(&self, x: burn::tensor::Tensor<2>, t: Times<'_>) -> burn::tensor::Tensor<2> {
+            self.0.eval(x, t)
+        }
+    }
+    impl Jvp for Frozen {
+        fn jvp(
+            &self,
+            x: burn::tensor::Tensor<2>,
+            t: Times<'_>,
+            u: burn::tensor::Tensor<2>,
+        ) -> (burn::tensor::Tensor<2>, burn::tensor::Tensor<2>) {
+            let Times::Same(time) = t else { panic!("one time") };
+            let r = self.0.at(time).responsibilities(&x);
+            let parts = self.0.law.components().iter().enumerate().map(|(k, law)| {
+                let part = OracleFlow { law: law.clone(), schedule: Rectified };
+                r.clone().narrow(1, k, 1) * part.jvp(x.clone(), t, u.clone()).1
+            });
+            (self.0.eval(x.clone(), t), parts.reduce(|a, b| a + b).unwrap())
+        }
+    }
+    let u = Noise::new(7, 40).normal(2, &space());
+    let flow = OracleFlow { law: mixture(), schedule: Rectified };
+    assert!(jvp_is_the_derivative(&Frozen(flow), &points(), 0.6, &u, 1e-3).is_err());
+}
+
+/// The oracle's score as a field.
+struct ScoreOf<'a>(&'a OracleFlow<Mixture, Rectified>);
+
+impl Field for ScoreOf<'_> {
+    fn eval(&self, x: burn::tensor::Tensor<2>, t: Times<'_>) -> burn::tensor::Tensor<2> {
+        self.0.score(x, t)
+    }
+}
+
+impl Jvp for ScoreOf<'_> {
+    fn jvp(
+        &self,
+        x: burn::tensor::Tensor<2>,
+        t: Times<'_>,
+        u: burn::tensor::Tensor<2>,
+    ) -> (burn::tensor::Tensor<2>, burn::tensor::Tensor<2>) {
+        self.0.score_jvp(x, t, u)
+    }
 }

@@ -5,6 +5,10 @@ mod diffusion_order;
 mod driver;
 mod family;
 mod flows;
+mod fokker_planck;
+mod fokker_planck_energy;
+mod fokker_planck_residuals;
+mod likelihood;
 
 use transport_core::{Space, device::select};
 
