@@ -1,7 +1,9 @@
 //! The law suites on every implementor of this crate, and on planted faults.
 
+mod chains;
 mod device;
 mod faults;
+mod kernels;
 mod laws;
 mod maps;
 mod processes;
