@@ -1,7 +1,11 @@
 //! Transport maps: push-forwards, invertible maps, paths, and the law they make of a reference.
 
-use crate::device::Space;
-use crate::law::{Density, Law};
+mod chain;
+
+pub use chain::Chain;
+
+use crate::device::{Space, to_host};
+use crate::law::{Density, Empirical, Law, LawError};
 use crate::linalg::transpose;
 use crate::noise::Noise;
 use burn::tensor::Tensor;
@@ -13,6 +17,15 @@ pub trait PushForward: Send + Sync {
     /// # Shapes
     /// `z`: `[n, d]`. `noise` names the same `n` samples; a deterministic map ignores it.
     fn push(&self, z: Tensor<2>, noise: &Noise) -> Tensor<2>;
+
+    /// Many draws of the kernel `T(· | z)` at one point, one for each sample that `noise` names.
+    ///
+    /// # Shapes
+    /// `z`: `[1, d]`; returns `[noise.len(), d]`.
+    fn draws_at(&self, z: Tensor<2>, noise: &Noise) -> Tensor<2> {
+        let d = z.dims()[1];
+        self.push(z.expand([noise.len(), d]), noise)
+    }
 }
 
 /// A map with an inverse and a tractable Jacobian.
@@ -36,10 +49,22 @@ pub trait Path: PushForward {
 /// States along a path.
 #[derive(Clone, Debug)]
 pub struct Trajectory {
-    /// The times, on the transport clock.
+    /// The times, on the clock of what was followed.
     pub times: Vec<f64>,
     /// The state at each time, `[n, d]`.
     pub states: Vec<Tensor<2>>,
+}
+
+impl Trajectory {
+    /// The family (q_t) as empirical laws, a time with each.
+    ///
+    /// # Errors
+    /// [`LawError::Size`] when the states have no rows.
+    pub fn laws(&self) -> Result<Vec<(f64, Empirical)>, LawError> {
+        let law =
+            |(t, x): (&f64, &Tensor<2>)| Ok((*t, Empirical::new(to_host(x.clone()), x.dims()[1])?));
+        self.times.iter().zip(&self.states).map(law).collect()
+    }
 }
 
 /// A reference law and the map that pushes it forward: `T_# μ₀`.

@@ -4,12 +4,14 @@
 //! and compute on whatever device and dtype the points come in.
 
 mod empirical;
+mod gamma;
 mod gaussian;
 mod mixture;
 mod noised;
 pub mod plane;
 
 pub use empirical::{Empirical, NoisedEmpirical};
+pub use gamma::Gamma;
 pub use gaussian::Gaussian;
 pub use mixture::Mixture;
 pub use noised::{Noisable, OracleFlow, Posterior, PosteriorJvp, by_time};

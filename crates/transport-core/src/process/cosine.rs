@@ -1,6 +1,6 @@
 //! The cosine schedule as a variance-preserving SDE.
 
-use super::LinearSde;
+use super::{Domain, GaussianKernel, LinearSde};
 use std::f64::consts::FRAC_PI_2;
 
 /// Cosine: variance preserving, with an α that falls like a cosine.
@@ -42,11 +42,21 @@ impl LinearSde for Cosine {
     }
 
     fn marginal(&self, s: f64) -> (f64, f64) {
-        let (a, b) = (self.theta(s), self.theta(0.0));
-        // 1 − cos²a/cos²b = (cos b − cos a)(cos b + cos a)/cos²b, free of cancellation.
-        let variance = (a - b).sin() * (a + b).sin() / b.cos().powi(2);
+        let kernel = self.transition(0.0, s);
+        (kernel.scale, kernel.std)
+    }
+
+    fn domain(&self) -> Domain {
+        Domain::open(1.0)
+    }
+
+    fn transition(&self, from: f64, to: f64) -> GaussianKernel {
+        let (a, b) = (self.theta(to), self.theta(from));
+        // 1 − cos²a/cos²b = sin(a − b) sin(a + b)/cos²b, free of cancellation.
+        let turn = FRAC_PI_2 * (to - from) / (1.0 + self.offset);
+        let variance = turn.sin() * (a + b).sin() / b.cos().powi(2);
         // cos(π/2) rounds to 6e-17; the limit is 0.
-        let alpha = if s >= 1.0 { 0.0 } else { a.cos() / b.cos() };
-        (alpha, variance.max(0.0).sqrt())
+        let scale = if to >= 1.0 { 0.0 } else { a.cos() / b.cos() };
+        GaussianKernel { scale, std: variance.sqrt() }
     }
 }

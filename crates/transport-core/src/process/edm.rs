@@ -1,6 +1,6 @@
 //! The process of EDM: noise whose standard deviation is the clock itself.
 
-use super::LinearSde;
+use super::{Domain, GaussianKernel, LinearSde};
 
 /// EDM: `σ(s) = s`, on its own horizon.
 ///
@@ -35,8 +35,13 @@ impl LinearSde for Edm {
         (1.0, s)
     }
 
-    fn horizon(&self) -> f64 {
-        self.sigma_max
+    /// The score is asked for from the paper's σ_min = 0.002 on.
+    fn domain(&self) -> Domain {
+        Domain::closed(self.sigma_max).from(0.002)
+    }
+
+    fn transition(&self, from: f64, to: f64) -> GaussianKernel {
+        GaussianKernel { scale: 1.0, std: ((to - from) * (to + from)).sqrt() }
     }
 
     fn coefs(&self, s: f64) -> crate::schedule::Coefs {

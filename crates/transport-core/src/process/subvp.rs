@@ -1,6 +1,7 @@
 //! The sub-variance-preserving SDE.
 
 use super::{LinearSde, Vp};
+use crate::schedule::Coefs;
 
 /// Sub-VP: the drift of [`Vp`] with a diffusion whose variance stays below it.
 ///
@@ -28,5 +29,11 @@ impl LinearSde for SubVp {
     fn marginal(&self, s: f64) -> (f64, f64) {
         let b = self.vp.beta_integral(s);
         ((-0.5 * b).exp(), -(-b).exp_m1())
+    }
+
+    fn coefs(&self, s: f64) -> Coefs {
+        let (alpha, sigma) = self.marginal(s);
+        let d_sigma = self.vp.beta(s) * (-self.vp.beta_integral(s)).exp();
+        Coefs { alpha, sigma, d_alpha: -self.lambda(s) * alpha, d_sigma }
     }
 }

@@ -1,6 +1,6 @@
 //! The variance-exploding SDE with a geometric σ.
 
-use super::LinearSde;
+use super::{GaussianKernel, LinearSde};
 
 /// Variance exploding.
 ///
@@ -41,5 +41,11 @@ impl LinearSde for Ve {
     fn marginal(&self, s: f64) -> (f64, f64) {
         let log_r = (self.sigma_max / self.sigma_min).ln();
         (1.0, self.sigma_min * (2.0 * s * log_r).exp_m1().sqrt())
+    }
+
+    fn transition(&self, from: f64, to: f64) -> GaussianKernel {
+        let log_r = (self.sigma_max / self.sigma_min).ln();
+        let grown = (2.0 * (to - from) * log_r).exp_m1().sqrt();
+        GaussianKernel { scale: 1.0, std: self.sigma_min * (from * log_r).exp() * grown }
     }
 }

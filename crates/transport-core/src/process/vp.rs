@@ -1,6 +1,6 @@
 //! The variance-preserving SDE with a linear β.
 
-use super::LinearSde;
+use super::{GaussianKernel, LinearSde};
 
 /// Variance preserving: the continuous limit of DDPM.
 ///
@@ -10,7 +10,8 @@ use super::LinearSde;
 /// ```
 ///
 /// With the usual β₀ = 0.1, β₁ = 20: α(1) = exp(−5.025) ≈ 0.00657, so the reference N(0, I) is
-/// met up to that factor.
+/// met up to that factor. Others write "VP" with other β, or with DDPM's discrete ᾱ ([`super::Ddpm`]),
+/// and meet it up to another.
 ///
 /// # References
 /// Song et al. (2021), "Score-based generative modeling through SDEs", app. C.
@@ -54,5 +55,11 @@ impl LinearSde for Vp {
     fn marginal(&self, s: f64) -> (f64, f64) {
         let b = self.beta_integral(s);
         ((-0.5 * b).exp(), (-(-b).exp_m1()).sqrt())
+    }
+
+    fn transition(&self, from: f64, to: f64) -> GaussianKernel {
+        // ∫ β over [from, to] is its length times β at the middle, β being linear.
+        let b = (to - from) * self.beta(0.5 * (from + to));
+        GaussianKernel { scale: (-0.5 * b).exp(), std: (-(-b).exp_m1()).sqrt() }
     }
 }

@@ -10,8 +10,17 @@ use crate::time::Interval;
 /// s = S (1 − t),   α_t = α(s),   σ_t = σ(s),   d/dt = −S d/ds,   S = horizon
 /// ```
 ///
+/// The unit clock is reached from any horizon, [0, 80] of EDM included: S is part of the
+/// derivatives, and so of every velocity made from them,
+///
+/// ```text
+/// v_t(x) = α′_t E[x₁|x] + σ′_t E[x₀|x] = S (λ x + ½ g² ∇log q)
+/// ```
+///
 /// The process is followed for `s ∈ [s_min, s_max]`, so that [`Schedule::domain`] is
-/// `[1 − s_max/S, 1 − s_min/S]`: σ′ is infinite at `s = 0` for VP and VE, λ at `s = S` for cosine.
+/// `[1 − s_max/S, 1 − s_min/S]`; both ends are what the process declares
+/// ([`crate::process::Domain::followed`]): σ is 0 at `s = 0`, and λ is infinite at `s = S` for
+/// cosine and CondOT.
 ///
 /// # Example
 /// ```
@@ -30,15 +39,13 @@ pub struct Noising<P> {
 }
 
 impl<P: LinearSde> Noising<P> {
-    /// Follows `process` over `[10⁻³ S, S]`, the end time that score-based models declare by
-    /// custom (Song et al. 2021, app. C), or to `(1 − 10⁻³) S` where `λ(S)` is not finite.
+    /// Follows `process` over its declared domain.
     #[must_use]
     pub fn new(process: P) -> Self {
-        let c = process.coefs(process.horizon());
-        let open = !process.lambda(process.horizon()).is_finite()
-            || process.lambda(process.horizon()) > 1e6
-            || !c.d_sigma.is_finite();
-        Self { process, start: 1e-3, end: if open { 1.0 - 1e-3 } else { 1.0 } }
+        let domain = process.domain();
+        let followed = domain.followed();
+        let (start, end) = (followed.start / domain.horizon, followed.end / domain.horizon);
+        Self { process, start, end }
     }
 
     /// The process's clock at `t`.

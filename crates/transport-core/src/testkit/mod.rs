@@ -8,11 +8,15 @@ mod field;
 mod law;
 mod map;
 mod process;
+mod statistics;
 
 pub use field::jvp_is_the_derivative;
 pub use law::{density_integrates_to_one, sampling_is_chunk_free, score_is_the_gradient};
 pub use map::{inverse_undoes_push, log_det_is_the_jacobian, path_ends_at_push};
-pub use process::{marginal_solves_the_moment_equations, schedule_derivatives_are_derivatives};
+pub use process::{
+    marginal_solves_the_moment_equations, schedule_derivatives_are_derivatives, transitions_compose,
+};
+pub use statistics::{draws_are_normal, kolmogorov_distance, normal_cdf};
 
 use crate::device::to_host;
 use burn::tensor::Tensor;

@@ -1,7 +1,7 @@
 //! Suites for schedules and linear SDEs.
 
 use super::{Violation, close};
-use crate::process::LinearSde;
+use crate::process::{GaussianKernel, LinearSde};
 use crate::schedule::Schedule;
 
 /// `α′` and `σ′` equal central differences of `α` and `σ` inside the declared domain.
@@ -33,17 +33,17 @@ pub fn schedule_derivatives_are_derivatives(
 /// α(s) = exp(−∫₀ˢ λ),    σ²(s) = ∫₀ˢ g²(r) (α(s)/α(r))² dr
 /// ```
 ///
-/// by Gauss–Legendre on `panels` panels up to `end`, a fraction of the horizon.
+/// by Gauss–Legendre on `panels` panels over the declared domain, up to the end of what is
+/// followed ([`crate::process::Domain::followed`]).
 ///
 /// # Errors
-/// The first time at which they differ by more than `tolerance`, relatively.
+/// The first time at which α or σ² differs by more than `tolerance` times itself.
 pub fn marginal_solves_the_moment_equations(
     process: &dyn LinearSde,
-    end: f64,
     panels: usize,
     tolerance: f64,
 ) -> Result<(), Violation> {
-    let width = end * process.horizon() / panels as f64;
+    let width = process.domain().followed().end / panels as f64;
     let (mut rate, mut variance) = (0.0, 0.0);
     for panel in 0..panels {
         let start = panel as f64 * width;
@@ -57,11 +57,56 @@ pub fn marginal_solves_the_moment_equations(
         rate += panel_rate;
         let (alpha, sigma) = process.marginal(start + width);
         let place = || format!("s = {}", start + width);
-        close("α solves α′ = −λα", alpha, (-rate).exp(), tolerance, place)?;
+        relatively_close("α solves α′ = −λα", alpha, (-rate).exp(), tolerance, place)?;
         let property = "σ² solves (σ²)′ = g² − 2λσ²";
-        close(property, sigma * sigma, variance, tolerance, place)?;
+        relatively_close(property, sigma * sigma, variance, tolerance, place)?;
     }
     Ok(())
+}
+
+/// The exact kernels are those of the marginal, and compose (Chapman–Kolmogorov):
+///
+/// ```text
+/// P(0, s) = (α(s), σ(s)),     P(s, u) after P(r, s) = P(r, u)
+/// ```
+///
+/// # Errors
+/// The first pair of times at which they differ by more than `tolerance`, relatively.
+pub fn transitions_compose(process: &dyn LinearSde, tolerance: f64) -> Result<(), Violation> {
+    const TIMES: u32 = 12;
+    let end = process.domain().followed().end;
+    let at = |k: u32| end * f64::from(k) / f64::from(TIMES);
+    let check = |got: GaussianKernel, exact: GaussianKernel, from: f64, to: f64| {
+        let place = || format!("from {from} to {to}");
+        relatively_close("kernels scale alike", got.scale, exact.scale, tolerance, place)?;
+        relatively_close("kernels scatter alike", got.std, exact.std, tolerance, place)
+    };
+    for k in 1..=TIMES {
+        let (scale, std) = process.marginal(at(k));
+        check(process.transition(0.0, at(k)), GaussianKernel { scale, std }, 0.0, at(k))?;
+        for j in 0..k {
+            let whole = process.transition(at(j), at(k));
+            let middle = 0.3 * at(j) + 0.7 * at(k);
+            let first = process.transition(at(j), middle);
+            check(first.then(&process.transition(middle, at(k))), whole, at(j), at(k))?;
+        }
+    }
+    Ok(())
+}
+
+/// `Err` when `got` and `expected` differ by more than `tolerance |expected|`.
+fn relatively_close(
+    property: &'static str,
+    got: f64,
+    expected: f64,
+    tolerance: f64,
+    place: impl FnOnce() -> String,
+) -> Result<(), Violation> {
+    // Written so that NaN is a violation too.
+    if (got - expected).abs() <= tolerance * expected.abs() {
+        return Ok(());
+    }
+    Err(Violation { property, got, expected, place: place() })
 }
 
 /// Ten-point Gauss–Legendre quadrature (nodes and weights: Abramowitz & Stegun, table 25.4).

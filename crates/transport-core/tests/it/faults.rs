@@ -4,7 +4,7 @@ use crate::space;
 use burn::tensor::Tensor;
 use transport_core::law::{Density, Gaussian, Law, Score};
 use transport_core::map::{Affine, Invertible, Path, PushForward, Trajectory};
-use transport_core::process::{LinearSde, Vp};
+use transport_core::process::{GaussianKernel, LinearSde, Ve, Vp};
 use transport_core::schedule::{Coefs, Rectified, Schedule};
 use transport_core::testkit::*;
 use transport_core::{Field, Interval, Jvp, Noise, Space, Times};
@@ -137,8 +137,72 @@ impl Schedule for Flipped {
     }
 }
 
+/// VE whose variance lacks the −1, as if the data were blurred already.
+#[derive(Debug)]
+struct Blurred;
+
+impl LinearSde for Blurred {
+    fn lambda(&self, s: f64) -> f64 {
+        Ve::default().lambda(s)
+    }
+
+    fn g(&self, s: f64) -> f64 {
+        Ve::default().g(s)
+    }
+
+    fn marginal(&self, s: f64) -> (f64, f64) {
+        (1.0, 0.01 * 5000f64.powf(s))
+    }
+}
+
+/// VP whose drift is twice what its marginal says, or half (β for β/2).
+#[derive(Debug)]
+struct Hasty(f64);
+
+impl LinearSde for Hasty {
+    fn lambda(&self, s: f64) -> f64 {
+        self.0 * Vp::default().lambda(s)
+    }
+
+    fn g(&self, s: f64) -> f64 {
+        Vp::default().g(s)
+    }
+
+    fn marginal(&self, s: f64) -> (f64, f64) {
+        Vp::default().marginal(s)
+    }
+}
+
+/// A kernel that takes the whole time's noise for the rest's.
+#[derive(Debug)]
+struct Forgetful;
+
+impl LinearSde for Forgetful {
+    fn lambda(&self, s: f64) -> f64 {
+        Vp::default().lambda(s)
+    }
+
+    fn g(&self, s: f64) -> f64 {
+        Vp::default().g(s)
+    }
+
+    fn marginal(&self, s: f64) -> (f64, f64) {
+        Vp::default().marginal(s)
+    }
+
+    fn transition(&self, from: f64, to: f64) -> GaussianKernel {
+        let std = self.marginal(to).1;
+        GaussianKernel { std, ..Vp::default().transition(from, to) }
+    }
+}
+
 #[test]
 fn processes_and_schedules() {
-    assert!(marginal_solves_the_moment_equations(&Mixed, 1.0, 50, 1e-6).is_err());
+    assert!(marginal_solves_the_moment_equations(&Mixed, 50, 1e-6).is_err());
+    assert!(marginal_solves_the_moment_equations(&Blurred, 50, 1e-6).is_err());
+    assert!(marginal_solves_the_moment_equations(&Hasty(2.0), 50, 1e-6).is_err());
+    assert!(marginal_solves_the_moment_equations(&Hasty(1.001), 50, 1e-6).is_err());
+    assert!(marginal_solves_the_moment_equations(&Hasty(1.0), 50, 1e-6).is_ok());
+    assert!(transitions_compose(&Forgetful, 1e-6).is_err());
     assert!(schedule_derivatives_are_derivatives(&Flipped, 1e-5).is_err());
 }

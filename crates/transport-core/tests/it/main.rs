@@ -1,8 +1,10 @@
 //! The law suites on every implementor of this crate, and on planted faults.
 
+mod chains;
 mod device;
 mod discrete;
 mod faults;
+mod kernels;
 mod laws;
 mod maps;
 mod processes;
