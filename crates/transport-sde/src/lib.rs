@@ -7,6 +7,8 @@
 //! | [`driver`] | the only loop, its errors, and what watches it |
 //! | [`grid`] | where the steps are |
 //! | [`flow`] | the maps that integration makes: push-forwards, paths, densities |
+//! | [`langevin`] | Langevin samplers and their relatives: Markov chains on densities and scores |
+//! | [`diagnostics`] | R̂, effective sample sizes and standard errors of chains |
 //! | [`likelihood`] | log-densities along the flow, by the instantaneous change of variables |
 #![forbid(unsafe_code)]
 #![warn(
@@ -20,10 +22,12 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod diagnostics;
 pub mod driver;
 pub mod dynamics;
 pub mod flow;
 pub mod grid;
+pub mod langevin;
 pub mod likelihood;
 pub mod method;
 

@@ -1,9 +1,12 @@
 //! Orders, laws and errors of the integration.
 
 mod convergence;
+mod diagnostics;
 mod driver;
 mod family;
 mod flows;
+mod langevin;
+mod langevin_targets;
 
 use transport_core::{Space, device::select};
 
