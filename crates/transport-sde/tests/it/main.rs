@@ -7,6 +7,7 @@ mod family;
 mod flows;
 mod langevin;
 mod langevin_targets;
+mod posteriors;
 
 use transport_core::{Space, device::select};
 
