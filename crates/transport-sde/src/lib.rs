@@ -8,6 +8,8 @@
 //! | [`grid`] | where the steps are |
 //! | [`flow`] | the maps that integration makes: push-forwards, paths, densities |
 //! | [`fokker_planck`] | the equation of the law: solved on a mesh, and checked on laws, scores and particles |
+//! | [`langevin`] | Langevin samplers and their relatives: Markov chains on densities and scores |
+//! | [`diagnostics`] | R̂, effective sample sizes and standard errors of chains |
 //! | [`likelihood`] | log-densities along the flow, by the instantaneous change of variables |
 #![forbid(unsafe_code)]
 #![warn(
@@ -21,11 +23,13 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod diagnostics;
 pub mod driver;
 pub mod dynamics;
 pub mod flow;
 pub mod fokker_planck;
 pub mod grid;
+pub mod langevin;
 pub mod likelihood;
 pub mod method;
 

@@ -1,6 +1,7 @@
 //! Orders, laws and errors of the integration.
 
 mod convergence;
+mod diagnostics;
 mod diffusion_order;
 mod driver;
 mod family;
@@ -8,7 +9,10 @@ mod flows;
 mod fokker_planck;
 mod fokker_planck_energy;
 mod fokker_planck_residuals;
+mod langevin;
+mod langevin_targets;
 mod likelihood;
+mod posteriors;
 
 use transport_core::{Space, device::select};
 

@@ -1,0 +1,426 @@
+//! The samplers: biases that are known, laws that are kept, errors that are named.
+
+use crate::space;
+use burn::tensor::Tensor;
+use std::ops::ControlFlow;
+use transport_core::device::to_host;
+use transport_core::law::{Density, Gaussian, Law, Mixture, OracleFlow, Score, plane};
+use transport_core::process::Ve;
+use transport_core::schedule::Noising;
+use transport_core::{Noise, Space};
+use transport_sde::langevin::*;
+
+fn run(transition: &dyn Transition, start: Tensor<2>, plan: &Plan, seed: u64) -> Chains {
+    let noise = Noise::new(seed, start.dims()[0]);
+    sample(transition, start, plan, &noise, |_| ControlFlow::Continue(())).unwrap()
+}
+
+/// Only the last of `steps` steps.
+fn last_of(steps: usize, step: f64) -> Plan {
+    Plan { thin: steps, ..Plan::fixed(Tuning::new(step), 1) }
+}
+
+fn variance(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() as f64 - 1.0)
+}
+
+/// Four standard errors of a variance of `n` Gaussian values.
+fn allowed(variance: f64, n: usize) -> f64 {
+    4.0 * variance * (2.0 / n as f64).sqrt()
+}
+
+/// n = 100,000 chains, 60 steps from `N(0, 4)`: what the start leaves of itself, (1 − ε)¹²⁰, is
+/// nothing. False alarm of a random seed 6e-5 each.
+#[test]
+fn ula_has_the_bias_it_is_known_for() {
+    let (law, n, epsilon) = (Gaussian::standard(1), 100_000, 0.5);
+    let start = Noise::new(1, n).normal(1, &space()).mul_scalar(2.0);
+    let plan = last_of(60, epsilon);
+    let ula = variance(run(&Ula { score: &law }, start.clone(), &plan, 2).draws());
+    let exact = 1.0 / (1.0 - 0.5 * epsilon);
+    assert!((ula - exact).abs() < allowed(exact, n), "{ula} against {exact}");
+    let mala = variance(run(&Mala { target: &law }, start.clone(), &plan, 3).draws());
+    assert!((mala - 1.0).abs() < allowed(1.0, n), "MALA: {mala}");
+    let hmc = Hmc { target: &law, leapfrogs: 3 };
+    let hmc = variance(run(&hmc, start.clone(), &last_of(30, 0.9), 4).draws());
+    assert!((hmc - 1.0).abs() < allowed(1.0, n), "HMC: {hmc}");
+    // BAOAB is exact in position on a Gaussian, whatever h.
+    let baoab = Underdamped { score: &law, friction: 1.0 };
+    let baoab = variance(run(&baoab, start, &last_of(40, 1.0), 5).draws());
+    assert!((baoab - 1.0).abs() < allowed(1.0, n), "BAOAB: {baoab}");
+}
+
+/// Preconditioned with its own covariance, every Gaussian behaves like the unit one.
+#[test]
+fn preconditioning_whitens() {
+    let covariance = vec![4.0, 1.5, 1.5, 0.81];
+    let law = Gaussian::new(vec![1.0, -2.0], covariance.clone()).unwrap();
+    let (n, epsilon) = (100_000, 0.4);
+    let preconditioner = Preconditioner::dense(&covariance, 2).unwrap();
+    let tuning = Tuning { step: epsilon, preconditioner };
+    let plan = Plan { thin: 60, ..Plan::fixed(tuning, 1) };
+    let start = Noise::new(1, n).normal(2, &space());
+    for (transition, factor) in [
+        (&Ula { score: &law } as &dyn Transition, 1.0 / (1.0 - 0.5 * epsilon)),
+        (&Mala { target: &law }, 1.0),
+    ] {
+        let chains = run(transition, start.clone(), &plan, 6);
+        for (j, exact) in [(0, 4.0 * factor), (1, 0.81 * factor)] {
+            let got = variance(&chains.series(j).concat());
+            assert!((got - exact).abs() < allowed(exact, n), "{j}: {got} against {exact}");
+        }
+    }
+}
+
+/// `U = x²/2 + ½ cos 2x`: anharmonic, with curvature between −1 and 3.
+struct Ripple;
+
+impl Score for Ripple {
+    fn score(&self, x: Tensor<2>) -> Tensor<2> {
+        x.clone().mul_scalar(2.0).sin() - x
+    }
+}
+
+/// `E cos 2x` under `e^{−U}` by the trapezoidal rule, exact for such an integrand.
+fn mean_cosine_of_the_ripple() -> f64 {
+    let weight = |x: f64| (-0.5 * x * x - 0.5 * (2.0 * x).cos()).exp();
+    let points = (-10_000..=10_000).map(|k| f64::from(k) * 1e-3);
+    let (mut above, mut below) = (0.0, 0.0);
+    points.for_each(|x| {
+        above += (2.0 * x).cos() * weight(x);
+        below += weight(x);
+    });
+    above / below
+}
+
+/// `log p̃ = −x⁴/4 − x²/2`: a score that explicit steps overshoot.
+struct Quartic;
+
+impl Score for Quartic {
+    fn score(&self, x: Tensor<2>) -> Tensor<2> {
+        (x.clone().powi_scalar(3) + x).neg()
+    }
+}
+
+impl Density for Quartic {
+    fn log_prob(&self, x: Tensor<2>) -> Tensor<1> {
+        let square = x.powi_scalar(2);
+        let log_density = square.clone().powi_scalar(2).mul_scalar(-0.25) - square.mul_scalar(0.5);
+        log_density.squeeze_dim(1)
+    }
+}
+
+/// The bias of `E cos 2x` at h = 0.6 and 0.3, from 20,000 chains: about 0.016 and 0.004, with a
+/// standard error of 3e-4, which leaves the order uncertain by 0.1. Extrapolation removes it.
+#[test]
+fn baoab_is_of_second_order_in_position() {
+    let (n, exact) = (20_000, mean_cosine_of_the_ripple());
+    let start = Noise::new(1, n).normal(1, &space());
+    let moment = |h: f64, draws: usize| {
+        let plan = Plan { warmup: 40, thin: draws, ..Plan::fixed(Tuning::new(h), 1) };
+        let mut sum = 0.0;
+        let baoab = Underdamped { score: &Ripple, friction: 1.0 };
+        sample(&baoab, start.clone(), &plan, &Noise::new(7, n), |report| {
+            if !report.warming {
+                let cosine = report.state.x.clone().mul_scalar(2.0).cos();
+                sum += cosine.mean().into_scalar::<f64>();
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        sum / draws as f64
+    };
+    let (coarse, fine) = (moment(0.6, 600), moment(0.3, 1300));
+    let order = ((coarse - exact) / (fine - exact)).abs().log2();
+    assert!((order - 2.0).abs() < 0.4, "order {order}: {coarse}, {fine} against {exact}");
+    let extrapolated = (4.0 * fine - coarse) / 3.0;
+    assert!((extrapolated - exact).abs() < 0.002, "{extrapolated} against {exact}");
+}
+
+/// Gumbel's law: `log p = −x − e^{−x}`, `P(X ≤ x) = exp(−e^{−x})`. Skewed, so that a missing
+/// correction shows.
+struct Gumbel;
+
+impl Density for Gumbel {
+    fn log_prob(&self, x: Tensor<2>) -> Tensor<1> {
+        (x.clone().neg() - x.neg().exp()).squeeze_dim(1)
+    }
+}
+
+impl Score for Gumbel {
+    fn score(&self, x: Tensor<2>) -> Tensor<2> {
+        x.neg().exp().sub_scalar(1.0)
+    }
+}
+
+/// The Metropolis ratio without the proposal's correction: a planted fault.
+struct Uncorrected;
+
+impl Transition for Uncorrected {
+    fn begin(&self, x: Tensor<2>, noise: &Noise) -> State {
+        Mala { target: &Gumbel }.begin(x, noise)
+    }
+
+    fn step(&self, _k: usize, state: State, tuning: &Tuning, noise: &Noise) -> Move {
+        let xi = noise.purpose("langevin").normal(1, &Space::of(&state.x));
+        let x = state.x.clone()
+            + state.score.clone().mul_scalar(tuning.step)
+            + xi.mul_scalar((2.0 * tuning.step).sqrt());
+        let proposed = self.begin(x, noise);
+        let ratio: Vec<f64> =
+            proposed.log_density.iter().zip(&state.log_density).map(|(a, b)| a - b).collect();
+        metropolis(state, proposed, &ratio, &noise.purpose("accept").uniform_values(1), 1)
+    }
+}
+
+/// The largest deviation, in standard errors, of (i) the flows between cells after one step from
+/// the exact law, which detailed balance makes equal both ways, and (ii) the cells' probabilities
+/// after ten more.
+fn balance(transition: &dyn Transition, step: f64) -> f64 {
+    let n = 200_000;
+    let edges = [-0.5, 0.0, 0.5, 1.2, 2.5];
+    let cell = |x: f64| edges.iter().filter(|e| x > **e).count();
+    let uniforms = Noise::new(3, n).uniform_values(1);
+    let exact: Vec<f64> = uniforms.iter().map(|u| -(-(u.max(1e-300)).ln()).ln()).collect();
+    let start = space().tensor(exact.clone(), [n, 1]);
+    let once = run(transition, start.clone(), &last_of(1, step), 8);
+    let mut flows = [[0.0; 6]; 6];
+    exact.iter().zip(once.draws()).for_each(|(a, b)| flows[cell(*a)][cell(*b)] += 1.0);
+    let pairs = (0..6).flat_map(|i| (0..i).map(move |j| (i, j)));
+    let flow = |(i, j): (usize, usize)| {
+        let (there, back): (f64, f64) = (flows[i][j], flows[j][i]);
+        if there + back < 100.0 { 0.0 } else { (there - back).abs() / (there + back).sqrt() }
+    };
+    let later = run(transition, start, &last_of(11, step), 9);
+    let cdf = |x: f64| (-(-x).exp()).exp();
+    let deviation = |i: usize| {
+        let low = if i == 0 { 0.0 } else { cdf(edges[i - 1]) };
+        let p = edges.get(i).map_or(1.0, |e| cdf(*e)) - low;
+        let count = later.draws().iter().filter(|x| cell(**x) == i).count() as f64;
+        let n = n as f64;
+        (count - n * p).abs() / (n * p * (1.0 - p)).sqrt()
+    };
+    pairs.map(flow).chain((0..6).map(deviation)).fold(0.0, f64::max)
+}
+
+/// 21 deviations, each beyond 4.5 with probability 7e-6.
+#[test]
+fn mala_and_hmc_keep_a_skewed_law_in_detailed_balance() {
+    let (mala, hmc) = (Mala { target: &Gumbel }, Hmc { target: &Gumbel, leapfrogs: 2 });
+    for (name, deviation) in [("MALA", balance(&mala, 0.8)), ("HMC", balance(&hmc, 0.9))] {
+        assert!(deviation < 4.5, "{name}: {deviation} standard errors");
+    }
+    let fault = balance(&Uncorrected, 0.8);
+    assert!(fault > 10.0, "the missing correction passes: {fault} standard errors");
+}
+
+/// Two modes, eight standard deviations of the wider one apart, with weights 0.25 and 0.75.
+fn separated() -> Mixture {
+    let components =
+        vec![Gaussian::isotropic(vec![-3.0, 0.0], 0.5), Gaussian::isotropic(vec![5.0, 2.0], 0.8)];
+    Mixture::new(vec![0.25, 0.75], components).unwrap()
+}
+
+fn left(values: &[f64]) -> f64 {
+    values.chunks_exact(2).filter(|x| x[0] < 0.5).count() as f64 / (values.len() as f64 / 2.0)
+}
+
+/// n = 10,000 chains: the standard error of the weight is 0.0043. The bar is 2 points.
+#[test]
+fn annealing_finds_the_weights_of_separated_modes() {
+    let law = separated();
+    let n = 10_000;
+    let start = Noise::new(1, n).normal(2, &space()).mul_scalar(10.0);
+    let ladder = Smoothed::geometric(law.clone(), 10.0, 0.2, 15);
+    let annealed = Annealed { ladder, descent: 600 };
+    let weight = left(run(&annealed, start.clone(), &last_of(620, 0.012), 2).draws());
+    assert!((weight - 0.25).abs() < 0.02, "annealed: {weight}");
+    // Without the ladder the start decides.
+    let plain = left(run(&Ula { score: &law }, start, &last_of(620, 0.03), 2).draws());
+    assert!((plain - 0.25).abs() > 0.05, "ULA: {plain}");
+}
+
+/// The same along the exact scores of a flow, as a learned field would give them.
+#[test]
+fn fields_are_annealed_along_their_schedule() {
+    let ve = Noising::new(Ve { sigma_min: 0.1, sigma_max: 12.0 });
+    let field = OracleFlow { law: separated(), schedule: ve };
+    let times: Vec<f64> = (0..15).map(|k| 0.9 * f64::from(k) / 14.0).collect();
+    let ladder = FieldLadder { field: field.clone(), schedule: ve, times };
+    let n = 10_000;
+    let start = Noise::new(1, n).normal(2, &space()).mul_scalar(12.0);
+    let annealed = Annealed { ladder, descent: 600 };
+    let weight = left(run(&annealed, start, &last_of(620, 0.008), 2).draws());
+    assert!((weight - 0.25).abs() < 0.02, "{weight}");
+
+    // ULA on the score at one time samples that time's law.
+    let at = AtTime { field: field.clone(), t: 0.3 };
+    let exact = to_host(field.at(0.3).sample(&Noise::new(3, n), &space()));
+    let start = space().tensor(exact.clone(), [n, 2]);
+    let draws = run(&Ula { score: &at }, start, &last_of(50, 0.2), 4);
+    let spread = |v: &[f64]| variance(&v.iter().step_by(2).copied().collect::<Vec<_>>());
+    let (got, expected) = (spread(draws.draws()), spread(&exact));
+    assert!((got / expected - 1.0).abs() < 0.08, "{got} against {expected}");
+}
+
+/// 200 chains that all start in one mode; the weight from 1000 draws of each within 2 points.
+#[test]
+fn tempering_finds_the_weights_from_the_density_alone() {
+    let law = separated();
+    let n = 200;
+    let start = Noise::new(1, n).normal(2, &space()).mul_scalar(0.3);
+    let start = start + space().tensor(vec![-3.0, 0.0], [1, 2]);
+    let tempered = Tempered::geometric(&law, 60.0, 7);
+    let plan = Plan { warmup: 300, ..Plan::adaptive(300, 1000, Metric::Keep) };
+    let chains = run(&tempered, start.clone(), &plan, 2);
+    let weight = left(chains.draws());
+    assert!((weight - 0.25).abs() < 0.02, "tempered: {weight}");
+    let plain = left(run(&Mala { target: &law }, start, &plan, 2).draws());
+    assert!(plain > 0.9, "MALA stays where it started: {plain}");
+}
+
+/// The mean acceptance after warm-up is what warm-up aimed at, within 0.03.
+#[test]
+fn warm_up_reaches_the_acceptance_it_aims_at() {
+    let d = 8_usize;
+    let covariance: Vec<f64> = (0..d * d)
+        .map(|k| {
+            let (i, j) = (k / d, k % d);
+            // AR(1) correlations, scales from 0.01 to 100.
+            let scale = |i: usize| 10f64.powf(-2.0 + 4.0 * i as f64 / 7.0);
+            0.8f64.powi(i.abs_diff(j) as i32) * scale(i) * scale(j)
+        })
+        .collect();
+    let law = Gaussian::new(vec![1.0; d], covariance.clone()).unwrap();
+    let start = Noise::new(1, 32).normal(d, &space());
+    let mala = Mala { target: &law };
+    let hmc = Hmc { target: &law, leapfrogs: 4 };
+    for (transition, goal) in [(&mala as &dyn Transition, 0.574), (&hmc, 0.8)] {
+        let plan = Plan::adaptive(1000, 500, Metric::Dense);
+        let chains = run(transition, start.clone(), &plan, 3);
+        let got = chains.mean_acceptance();
+        assert!((got - goal).abs() < 0.03, "{got} where {goal} is aimed at");
+        assert!(chains.tuning().step > 0.1, "whitened steps are of order one");
+        for (j, s) in chains.summaries().iter().enumerate() {
+            assert!((s.mean - 1.0).abs() < 4.0 * s.mcse_mean, "{j}: {s:?}");
+            let exact = covariance[j * d + j].sqrt();
+            assert!((s.sd - exact).abs() < 4.0 * s.mcse_sd, "{j}: {s:?} against {exact}");
+            assert!(s.rhat < 1.02, "{j}: {s:?}");
+        }
+    }
+    let plan = Plan { acceptance: Some(0.7), ..Plan::adaptive(1000, 300, Metric::Diagonal) };
+    let got = run(&mala, start, &plan, 4).mean_acceptance();
+    assert!((got - 0.7).abs() < 0.03, "{got} where 0.7 was asked for");
+}
+
+#[test]
+fn a_chain_does_not_depend_on_its_neighbours() {
+    let law = separated();
+    let tempered = Tempered::geometric(&law, 10.0, 3);
+    let annealed = Annealed { ladder: Smoothed::geometric(law.clone(), 5.0, 0.5, 4), descent: 8 };
+    let kernels: [&dyn Transition; 6] = [
+        &Ula { score: &law },
+        &Mala { target: &law },
+        &Hmc { target: &law, leapfrogs: 3 },
+        &Underdamped { score: &law, friction: 2.0 },
+        &tempered,
+        &annealed,
+    ];
+    let noise = Noise::new(5, 9);
+    let start = noise.purpose("start").normal(2, &space());
+    let plan = Plan::fixed(Tuning::new(0.1), 12);
+    for (k, kernel) in kernels.into_iter().enumerate() {
+        let go = |rows: std::ops::Range<usize>| {
+            let start = start.clone().slice([rows.clone()]);
+            let part =
+                sample(kernel, start, &plan, &noise.rows(rows), |_| ControlFlow::Continue(()));
+            let part = part.unwrap();
+            (0..2).map(|j| part.series(j)).collect::<Vec<_>>()
+        };
+        let whole = go(0..9);
+        for rows in [0..1, 4..9] {
+            let part = go(rows.clone());
+            (0..2).for_each(|j| assert_eq!(whole[j][rows.clone()], part[j], "kernel {k}"));
+        }
+    }
+}
+
+#[test]
+fn single_precision_works() {
+    let law = Gaussian::standard(2);
+    let space = Space { dtype: burn::tensor::DType::F32, ..space() };
+    let start = Noise::new(1, 64).normal(2, &space);
+    let chains = run(&Mala { target: &law }, start, &Plan::adaptive(200, 400, Metric::Dense), 1);
+    let s = chains.summaries()[0];
+    assert!(s.mean.abs() < 4.0 * s.mcse_mean && (s.sd - 1.0).abs() < 4.0 * s.mcse_sd, "{s:?}");
+}
+
+fn halted(transition: &dyn Transition, start: Tensor<2>, plan: &Plan) -> Halted {
+    let noise = Noise::new(1, start.dims()[0]);
+    *sample(transition, start, plan, &noise, |_| ControlFlow::Continue(())).unwrap_err()
+}
+
+#[test]
+fn bad_plans_are_refused() {
+    let law = Gaussian::standard(1);
+    let start = || Noise::new(1, 3).normal(1, &space());
+    let refuse = |plan: Plan| halted(&Mala { target: &law }, start(), &plan).error;
+    for value in [0.0, -0.1, f64::INFINITY] {
+        let error = refuse(Plan::fixed(Tuning::new(value), 5));
+        assert_eq!(error, SampleError::Plan(PlanError::Step { value }));
+    }
+    assert!(refuse(Plan::fixed(Tuning::new(f64::NAN), 5)).to_string().contains("NaN"));
+    assert!(refuse(Plan::fixed(Tuning::new(0.1), 0)).to_string().contains("0 draws"));
+    let plan = Plan { acceptance: Some(1.0), ..Plan::adaptive(10, 10, Metric::Keep) };
+    assert_eq!(refuse(plan), SampleError::Plan(PlanError::Acceptance { value: 1.0 }));
+}
+
+#[test]
+fn zero_densities_and_runaways_are_named() {
+    let uniform = LogDensity::new(|x| plane::Checkerboard.log_prob(x));
+    let mala = Mala { target: &uniform };
+    let plan = Plan::fixed(Tuning::new(0.5), 20);
+    let start = space().tensor(vec![-3.0, -3.0, -3.0, -1.0], [2, 2]);
+    let error = halted(&mala, start, &plan).error;
+    assert_eq!(error, SampleError::ZeroDensity { chain: 1, value: f64::NEG_INFINITY });
+    let start = space().tensor(vec![-3.0, f64::NAN], [1, 2]);
+    let error = halted(&mala, start, &plan).error;
+    assert_eq!(error, SampleError::NotFinite { what: "position", chain: 0, t: 0.0, step: 0 });
+
+    // Proposals outside the squares are rejected, and the uniform law is kept.
+    let noise = Noise::new(2, 500);
+    let start = find_start(&mala, 2, 3.0, 100, &noise, &space());
+    let chains = run(&mala, start, &plan, 3);
+    let log_prob = to_host(
+        plane::Checkerboard
+            .log_prob(space().tensor(chains.draws().to_vec(), [chains.len() * 500, 2])),
+    );
+    assert!(log_prob.iter().all(|v| v.is_finite()));
+
+    // ULA on a quartic with a step too large: x ← x − εx³ … runs away; the draws until then stay.
+    let start = space().tensor(vec![0.1, 3.0], [2, 1]);
+    let halted = halted(&Ula { score: &Quartic }, start, &Plan::fixed(Tuning::new(0.5), 50));
+    let SampleError::NotFinite { what, chain, t, step } = halted.error else {
+        panic!("{}", halted.error)
+    };
+    assert_eq!((chain, t), (1, 0.5 * step as f64), "{what}");
+    assert_eq!((halted.chains.len(), halted.chains.draws().len()), (step - 1, 2 * (step - 1)));
+    assert!(halted.chains.draws().iter().all(|v| v.is_finite()));
+    assert!(halted.to_string().contains(&format!("step {step}")));
+}
+
+#[test]
+fn an_observer_can_stop_the_run() {
+    let law = Gaussian::standard(1);
+    let start = Noise::new(1, 3).normal(1, &space());
+    let plan = Plan { warmup: 4, ..Plan::fixed(Tuning::new(0.5), 50) };
+    let mut seen = vec![];
+    let halted = sample(&Mala { target: &law }, start, &plan, &Noise::new(1, 3), |report| {
+        seen.push((report.step, report.warming));
+        if report.step == 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .unwrap_err();
+    assert_eq!((halted.error, halted.chains.len()), (SampleError::Stopped { step: 10 }, 6));
+    assert_eq!((seen[0], seen[3], seen[4]), ((1, true), (4, true), (5, false)));
+}
