@@ -161,11 +161,11 @@ macro_rules! solvers {
                 tree: &BrownianTree,
             ) -> Option<Box<dyn Stepper + 'a>> {
                 match self {
-                    $(Self::$ode => None,)*
                     $(Self::$sde => {
                         let sde = <sde::$sde as SdeMethod>::bind(sde)?;
                         Some(Box::new(SdeStepper::<sde::$sde>::on_tree(sde, tree)))
                     })*
+                    _ => None,
                 }
             }
         }
