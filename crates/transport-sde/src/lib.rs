@@ -7,6 +7,7 @@
 //! | [`driver`] | the only loop, its errors, and what watches it |
 //! | [`grid`] | where the steps are |
 //! | [`flow`] | the maps that integration makes: push-forwards, paths, densities |
+//! | [`simulate`] | forward simulation to the family (q_t), exact or by a solver; processes by name |
 //! | [`likelihood`] | log-densities along the flow, by the instantaneous change of variables |
 #![forbid(unsafe_code)]
 #![warn(
@@ -26,9 +27,11 @@ pub mod flow;
 pub mod grid;
 pub mod likelihood;
 pub mod method;
+pub mod simulate;
 
 pub use driver::{SolveError, Stepper, drive};
-pub use dynamics::{Diffusion, Family, Sde};
+pub use dynamics::{Diffusion, Family, Forward, Sde};
 pub use flow::{OdeFlow, SdeFlow};
 pub use grid::{Grid, GridError};
 pub use method::{Solver, SolverKind};
+pub use simulate::{Route, Simulation};

@@ -1,8 +1,11 @@
 //! Stochastic dynamics `dX = a(X, t) dt + b(X, t) dW`, in the sense of Itô.
 
 mod family;
+mod forward;
+mod nonlinear;
 
 pub use family::{Epsilon, Family};
+pub use forward::Forward;
 
 use burn::tensor::Tensor;
 use transport_core::{Space, Times};

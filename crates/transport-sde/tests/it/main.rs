@@ -4,6 +4,8 @@ mod convergence;
 mod driver;
 mod family;
 mod flows;
+mod forward;
+mod kernels;
 
 use transport_core::{Space, device::select};
 
