@@ -3,13 +3,16 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`evaluate`], [`info`] | the commands |
+//! | [`train`], [`sample`], [`evaluate`], [`info`], [`simulate`] | the commands |
+//! | [`start`] | where a simulation starts |
+//! | [`counter`] | the bar of a loop whose length is known |
 //! | [`figures`] | the pictures a run leaves |
 //! | [`progress`] | the bar, or plain lines, and Ctrl-C |
 //! | [`output`] | the only place that prints |
 #![forbid(unsafe_code)]
 
 mod args;
+mod counter;
 mod error;
 mod evaluate;
 mod figures;
@@ -17,6 +20,8 @@ mod info;
 mod output;
 mod progress;
 mod sample;
+mod simulate;
+mod start;
 mod train;
 
 use args::{Cli, Command};
@@ -35,6 +40,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Sample(args) => sample::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
+        Command::Simulate(args) => simulate::run(&args).map(|()| 0),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {

@@ -15,7 +15,7 @@ pub mod named;
 use crate::driver::{SolveError, Stepper, drive};
 use crate::dynamics::Sde;
 use crate::grid::{Grid, GridError};
-use crate::method::{Solver, SolverKind};
+use crate::method::Solver;
 use burn::tensor::Tensor;
 use transport_core::process::Transition;
 use transport_core::{Interval, Noise, Trajectory};
@@ -89,9 +89,13 @@ pub enum SimulateError {
     /// Steps that make no grid.
     #[error("0 steps: a solver takes at least 1")]
     NoSteps,
-    /// A deterministic method where noise is to be integrated.
-    #[error("`{}` is for ODEs: a process with noise needs an SDE method", .solver.name())]
-    NotStochastic {
+    /// A method for ODEs, or one that asks for more than the process offers.
+    #[error(
+        "`{}` does not integrate this process: it takes an SDE method that asks for no more than \
+         the process offers",
+        .solver.name()
+    )]
+    Unfit {
         /// The method.
         solver: Solver,
     },
@@ -200,12 +204,9 @@ impl<'a> Route<'a> {
                 let noise = noise.purpose("transition");
                 Ok(Box::new(ExactStepper { process, noise, evals: 0 }))
             }
-            Self::Steps { sde, solver, .. } => match solver.kind() {
-                SolverKind::Ode => Err(SimulateError::NotStochastic { solver }),
-                SolverKind::Sde => {
-                    solver.on_sde(sde, noise).ok_or(SimulateError::NotStochastic { solver })
-                }
-            },
+            Self::Steps { sde, solver, .. } => {
+                solver.on_sde(sde, noise).ok_or(SimulateError::Unfit { solver })
+            }
         }
     }
 }
