@@ -1,6 +1,8 @@
 //! What the binary can fail with: a library's error, or a flag that does not fit.
 
 use transport_data::DataError;
+use transport_sde::simulate::SimulateError;
+use transport_sde::simulate::named::ProcessError;
 use transport_train::config::ConfigError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
@@ -26,6 +28,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Data(#[from] DataError),
     #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -36,6 +42,7 @@ impl CliError {
             self,
             Self::Usage(_)
                 | Self::Config(_)
+                | Self::Process(_)
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))
                 | Self::Problem(ProblemError::UnknownSource { .. })
@@ -45,7 +52,17 @@ impl CliError {
                         | RunError::Context(_)
                         | RunError::Device(_)
                 )
-        );
+        ) || matches!(self, Self::Simulate(e) if !matches!(e, SimulateError::Solve(_)));
         if usage { 2 } else { 1 }
     }
+}
+
+/// A name that is not known, with the most similar one that is.
+pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> CliError {
+    let near = known.iter().max_by(|a, b| {
+        let score = |k: &str| strsim::normalized_damerau_levenshtein(k, name);
+        score(a).total_cmp(&score(b))
+    });
+    let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+    CliError::Usage(format!("unknown {what} `{name}`{hint} Known: {}", known.join(", ")))
 }

@@ -3,6 +3,7 @@
 use crate::args::InfoArgs;
 use crate::error::CliError;
 use crate::output;
+use transport_sde::simulate::named;
 use transport_sde::{Solver, SolverKind};
 use transport_train::registry::MODELS;
 use transport_train::{Run, problem};
@@ -36,6 +37,7 @@ fn list() {
         ]));
     }
     output::list(&rows);
+    processes();
     output::line("\nsolvers");
     let mut rows = vec![owned(&["name", "kind", "evaluations a step", "order"])];
     for solver in Solver::ALL {
@@ -62,6 +64,24 @@ fn list() {
     ]));
     output::list(&rows);
     output::line(&format!("\ndevices: {}", transport_core::device::compiled().join(", ")));
+}
+
+/// At most six digits after the point.
+fn short(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+fn processes() {
+    output::line("\nprocesses");
+    let mut rows = vec![owned(&["name", "parameters", "exact", "what it is"])];
+    for entry in named::ALL {
+        let parameters: Vec<String> =
+            entry.parameters.iter().map(|p| format!("{}={}", p.name, short(p.default))).collect();
+        let exact = entry.build(&[], 2).is_ok_and(|process| process.exact.is_some());
+        let exact = if exact { "yes" } else { "no" };
+        rows.push(owned(&[entry.name, &parameters.join(" "), exact, entry.equation]));
+    }
+    output::list(&rows);
 }
 
 fn describe(run: &Run) -> Result<(), CliError> {

@@ -3,13 +3,16 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`density`], [`evaluate`], [`info`] | the commands |
+//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`info`] | the commands |
+//! | [`start`] | where a simulation starts |
+//! | [`counter`] | the bar of a loop whose length is known |
 //! | [`figures`] | the pictures a run leaves |
 //! | [`progress`] | the bar, or plain lines, and Ctrl-C |
 //! | [`output`] | the only place that prints |
 #![forbid(unsafe_code)]
 
 mod args;
+mod counter;
 mod density;
 mod error;
 mod evaluate;
@@ -18,6 +21,8 @@ mod info;
 mod output;
 mod progress;
 mod sample;
+mod simulate;
+mod start;
 mod train;
 
 use args::{Cli, Command};
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
         Command::Sample(args) => sample::run(&args).map(|()| 0),
         Command::Density(args) => density::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
+        Command::Simulate(args) => simulate::run(&args).map(|()| 0),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {

@@ -1,8 +1,9 @@
 //! `transport sample`.
 
 use crate::args::SampleArgs;
-use crate::error::CliError;
+use crate::error::{CliError, unknown};
 use crate::{figures, output, train};
+use std::path::Path;
 use transport_data::{Table, write_csv, write_npy};
 use transport_sde::Solver;
 use transport_train::config::SampleConfig;
@@ -10,7 +11,7 @@ use transport_train::{Request, Run};
 
 pub(crate) fn run(args: &SampleArgs) -> Result<(), CliError> {
     train::threads(args.threads)?;
-    let ending = ending(args)?;
+    let ending = ending(&args.output)?;
     if args.n == 0 {
         return Err(transport_train::RunError::NoSamples.into());
     }
@@ -33,24 +34,26 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-enum Ending {
+/// What is written, as the ending of the path says.
+#[derive(Clone, Copy)]
+pub(crate) enum Ending {
     Csv,
     Npy,
     Figure,
 }
 
 /// The format, decided before any work is done.
-fn ending(args: &SampleArgs) -> Result<Ending, CliError> {
-    let extension = args.output.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
+pub(crate) fn ending(output: &Path) -> Result<Ending, CliError> {
+    let extension = output.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
     match extension.as_deref() {
         Some("csv") => Ok(Ending::Csv),
         Some("npy") => Ok(Ending::Npy),
         Some("png" | "svg") => Ok(Ending::Figure),
         // A device such as /dev/stdout has no ending; text is what a pipe can use.
-        None if args.output.starts_with("/dev") => Ok(Ending::Csv),
+        None if output.starts_with("/dev") => Ok(Ending::Csv),
         _ => Err(CliError::Usage(format!(
             "{}: the ending picks the format: .csv, .npy, .png or .svg",
-            args.output.display()
+            output.display()
         ))),
     }
 }
@@ -60,12 +63,7 @@ fn plan(args: &SampleArgs, own: SampleConfig) -> Result<SampleConfig, CliError> 
         None => own.solver,
         Some(name) => Solver::by_name(name).ok_or_else(|| {
             let known: Vec<&str> = Solver::ALL.iter().map(|s| s.name()).collect();
-            let near = known.iter().max_by(|a, b| {
-                let score = |k: &str| strsim::jaro_winkler(k, name);
-                score(a).total_cmp(&score(b))
-            });
-            let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-            CliError::Usage(format!("unknown solver `{name}`{hint} Known: {}", known.join(", ")))
+            unknown("solver", name, &known)
         })?,
     };
     Ok(SampleConfig { solver, steps: args.steps.unwrap_or(own.steps) })

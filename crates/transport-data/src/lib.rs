@@ -46,4 +46,4 @@ pub use read::{
 };
 pub use scaler::Scaler;
 pub use table::Table;
-pub use write::{write_csv, write_npy};
+pub use write::{write_csv, write_npy, write_npy_array};

@@ -10,6 +10,7 @@
 //! | [`fokker_planck`] | the equation of the law: solved on a mesh, and checked on laws, scores and particles |
 //! | [`langevin`] | Langevin samplers and their relatives: Markov chains on densities and scores |
 //! | [`diagnostics`] | R̂, effective sample sizes and standard errors of chains |
+//! | [`simulate`] | forward simulation to the family (q_t), exact or by a solver; processes by name |
 //! | [`likelihood`] | log-densities along the flow, by the instantaneous change of variables |
 #![forbid(unsafe_code)]
 #![warn(
@@ -32,9 +33,14 @@ pub mod grid;
 pub mod langevin;
 pub mod likelihood;
 pub mod method;
+pub mod simulate;
 
 pub use driver::{SolveError, Stepper, drive};
 pub use dynamics::{Diffusion, Family, Sde};
 pub use flow::{DiffusionFlow, OdeFlow, SdeFlow};
 pub use grid::{Finish, Grid, GridError, Spacing};
+pub use dynamics::{Diffusion, Family, Forward, Sde};
+pub use flow::{OdeFlow, SdeFlow};
+pub use grid::{Grid, GridError};
 pub use method::{Solver, SolverKind};
+pub use simulate::{Route, Simulation};

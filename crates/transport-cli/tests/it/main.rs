@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod main_job;
+mod simulate;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

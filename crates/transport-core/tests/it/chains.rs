@@ -4,7 +4,7 @@ use crate::space;
 use transport_core::device::to_host;
 use transport_core::law::{Density, Gaussian, Law};
 use transport_core::map::{Affine, Chain, Invertible, PushForward};
-use transport_core::process::{ChainError, Ddpm, LinearSde, Vp};
+use transport_core::process::{ChainError, Ddpm, Vp};
 use transport_core::testkit::{
     draws_are_normal, inverse_undoes_push, log_det_is_the_jacobian, path_ends_at_push,
 };

@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 pub use self::csv::write_csv;
-pub use self::npy::write_npy;
+pub use self::npy::{write_npy, write_npy_array};
 use crate::DataError;
 
 /// What puts the content into an open file.

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use transport_data::{DataError, Table, write_csv, write_npy};
+use transport_data::{DataError, Table, write_csv, write_npy, write_npy_array};
 
 use crate::{file, folder, names};
 
@@ -77,4 +77,19 @@ fn links_are_followed_and_modes_are_kept() {
     assert!(link.is_symlink());
     assert!(std::fs::read_to_string(&target).unwrap().starts_with("\"a\","));
     assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+/// Version 1.0, a dictionary with a Python tuple, the values at a multiple of 64.
+#[test]
+fn arrays_have_the_shape_asked_for() {
+    let dir = folder();
+    let path = dir.path().join("a.npy");
+    for (shape, tuple) in [(vec![2, 3, 1], "(2, 3, 1,)"), (vec![6], "(6,)")] {
+        write_npy_array(&path, &shape, &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let header = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+        assert!(header.is_multiple_of(64) && bytes.len() == header + 48);
+        assert!(String::from_utf8_lossy(&bytes[..header]).contains(tuple));
+        assert_eq!(bytes[header + 8..header + 16], 1f64.to_le_bytes());
+    }
 }

@@ -9,6 +9,9 @@ pub use family::{Epsilon, Family};
 pub use geometric::Geometric;
 pub use jacobian::{AdditiveNoise, Capabilities, DiagonalNoise, DiffusionJacobian, SemiLinear};
 pub use relaxing::Relaxing;
+mod forward;
+mod nonlinear;
+pub use forward::Forward;
 
 use burn::tensor::Tensor;
 use transport_core::{Space, Times};

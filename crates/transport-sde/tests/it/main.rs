@@ -9,6 +9,8 @@ mod flows;
 mod fokker_planck;
 mod fokker_planck_energy;
 mod fokker_planck_residuals;
+mod forward;
+mod kernels;
 mod langevin;
 mod langevin_targets;
 mod likelihood;
