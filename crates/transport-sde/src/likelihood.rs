@@ -153,6 +153,9 @@ impl<R: Density, F: Jvp> EstimatedDensity<R, F> {
     /// # Errors
     /// [`SolveError`] when a state is not finite.
     ///
+    /// # Panics
+    /// When the flow's solver is not an ODE method.
+    ///
     /// # Shapes
     /// `x`: `[n, d]`, and `noise` names its `n` samples.
     pub fn per_probe(&self, x: Tensor<2>, noise: &Noise) -> Result<Tensor<2>, SolveError> {
@@ -174,6 +177,9 @@ impl<R: Density, F: Jvp> EstimatedDensity<R, F> {
     ///
     /// # Errors
     /// [`SolveError`] when a state is not finite.
+    ///
+    /// # Panics
+    /// When the flow's solver is not an ODE method.
     ///
     /// # Shapes
     /// `x`: `[n, d]`; returns two `[n]`.

@@ -17,7 +17,7 @@ fn apply_sigma(b: Diffusion, w: Tensor<2>) -> Tensor<2> {
     }
 }
 
-/// `(∇·Σ)ᵢ = Σⱼ ∂ⱼ Σᵢⱼ`, by sixth-order differences in f64; exactly zero for scalar noise, which
+/// `(∇·Σ)ᵢ = Σⱼ ∂ⱼ Σᵢⱼ`, by eighth-order differences in f64; exactly zero for scalar noise, which
 /// does not depend on x.
 ///
 /// # Shapes

@@ -6,21 +6,31 @@ use transport_core::{Field, Jvp, Times};
 /// The first spacing: 1/64 of the unit of time or length.
 const H: f64 = 0.015_625;
 
-/// `f′(0)` to sixth order in the spacing, for f64 values that are smooth on a scale of 0.1 or more.
+/// How many spacings are combined, each half of the one before.
+const LEVELS: i32 = 4;
+
+/// `f′(0)` to eighth order in the spacing, for f64 values that are smooth on a scale of 0.1 or more.
 ///
 /// ```text
-/// D(h) = (f(h) − f(−h)) / 2h,     f′(0) ≈ (64 D(h/4) − 20 D(h/2) + D(h)) / 45,     h = 1/64
+/// D₀(h) = (f(h) − f(−h)) / 2h,     D_k(h) = (4ᵏ D_{k−1}(h/2) − D_{k−1}(h)) / (4ᵏ − 1),     f′(0) ≈ D₃(1/64)
 /// ```
 ///
-/// The rounding error is about `4·10⁻¹⁴ |f|`.
+/// The rounding error is about `10⁻¹³ |f|`.
 ///
 /// # References
 /// Richardson (1911); Stoer & Bulirsch (2002), §3.4.
 #[must_use]
 pub fn derivative<const D: usize>(f: impl Fn(f64) -> Tensor<D>) -> Tensor<D> {
     let central = |h: f64| (f(h) - f(-h)).div_scalar(2.0 * h);
-    let (wide, middle, narrow) = (central(H), central(0.5 * H), central(0.25 * H));
-    (narrow.mul_scalar(64.0) - middle.mul_scalar(20.0) + wide).div_scalar(45.0)
+    let mut column: Vec<Tensor<D>> = (0..LEVELS).map(|k| central(H * 0.5f64.powi(k))).collect();
+    for k in 1..LEVELS {
+        let weight = 4f64.powi(k);
+        let better = |pair: &[Tensor<D>]| {
+            (pair[1].clone().mul_scalar(weight) - pair[0].clone()).div_scalar(weight - 1.0)
+        };
+        column = column.windows(2).map(better).collect();
+    }
+    column.swap_remove(0)
 }
 
 /// `x` with column `i` shifted by `h`.

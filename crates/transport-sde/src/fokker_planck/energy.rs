@@ -96,8 +96,8 @@ pub fn straightness_along(velocity: &dyn Field, path: &Trajectory) -> Estimate {
 
 /// `(X_end − X_start)` over the length of the clock.
 fn mean_velocity(path: &Trajectory) -> Tensor<2> {
+    assert!(path.times.len() > 1, "a path needs two states");
     let last = path.times.len() - 1;
-    assert!(last > 0, "a path needs two states");
     let length = path.times[last] - path.times[0];
     (path.states[last].clone() - path.states[0].clone()).div_scalar(length)
 }

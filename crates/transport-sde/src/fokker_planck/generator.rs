@@ -132,7 +132,7 @@ impl Generator {
     ///
     /// # References
     /// Schnakenberg (1976), "Network theory of microscopic and macroscopic behavior of master
-    /// equation systems", eq. (7.6).
+    /// equation systems", §7.
     #[must_use]
     pub fn entropy_production(&self, density: &[f64]) -> f64 {
         let term = |face: &Face| {

@@ -44,7 +44,7 @@ pub use entropy::{
 pub use estimate::Estimate;
 pub use generator::{Face, Generator};
 pub use mesh::{Axis, Mesh};
-pub use moving::{LearnedScore, MovingLaw, Noised, ScoreOf, Still};
+pub use moving::{Carried, LearnedScore, MovingLaw, Noised, ScoreOf, Still};
 pub use particles::{CellVelocity, Wave, nelson_velocity, weak_residual};
 pub use residual::{continuity_residual, density_residual, score_residual};
 pub use solver::{Evolution, FokkerPlanck, Scheme};

@@ -1,8 +1,13 @@
 //! Laws that move: `q_t` with its log-density and its score.
 
+use crate::flow::OdeFlow;
+use crate::grid::Grid;
+use crate::method::Solver;
 use burn::tensor::Tensor;
 use transport_core::law::{Noisable, OracleFlow, PosteriorJvp, by_time};
-use transport_core::{Density, Field, Jvp, LinearSde, Schedule, Score, ScoredField, Times};
+use transport_core::{
+    Density, Field, Interval, Invertible, Jvp, LinearSde, Schedule, Score, ScoredField, Times,
+};
 
 /// A curve of laws `t ↦ q_t`, known in closed form.
 pub trait MovingLaw: Send + Sync {
@@ -78,6 +83,48 @@ impl<L: Density + Score> MovingLaw for Still<L> {
 
     fn score(&self, x: Tensor<2>, _t: f64) -> Tensor<2> {
         self.0.score(x)
+    }
+}
+
+/// The law that a velocity field carries a reference to, with its log-density by the change of
+/// variables along the flow and a score that is learned beside the velocity: how a model is its own
+/// moving law.
+///
+/// The continuity equation then says whether the score is that of the flow.
+///
+/// # Checked by
+/// `tests/it/fokker_planck_residuals.rs::a_flow_is_its_own_law`
+#[derive(Clone, Debug)]
+pub struct Carried<R, V, F> {
+    /// The law at `start`.
+    pub reference: R,
+    /// The velocity.
+    pub velocity: V,
+    /// The score.
+    pub score: F,
+    /// The time of the reference.
+    pub start: f64,
+    /// Equal steps from `start` to any time, so that the density is smooth in time.
+    pub steps: usize,
+    /// An ODE method.
+    pub solver: Solver,
+}
+
+impl<R: Density, V: Jvp, F: Field> MovingLaw for Carried<R, V, F> {
+    /// NaN where there is no grid: no steps, or a `t` that is not after `start`.
+    fn log_prob(&self, x: Tensor<2>, t: f64) -> Tensor<1> {
+        match Grid::uniform(Interval { start: self.start, end: t }, self.steps) {
+            Ok(grid) if t > self.start => {
+                let map = OdeFlow { field: &self.velocity, grid, solver: self.solver };
+                let (z, log_det) = map.pull(x);
+                self.reference.log_prob(z) + log_det
+            }
+            _ => x.narrow(1, 0, 1).full_like(f64::NAN).squeeze_dim(1),
+        }
+    }
+
+    fn score(&self, x: Tensor<2>, t: f64) -> Tensor<2> {
+        self.score.eval(x, Times::Same(t))
     }
 }
 

@@ -10,7 +10,7 @@ use transport_core::{Field, Jvp, Times};
 /// `∂ₜq + ∇·j`: zero where the law is that of the SDE.
 ///
 /// The time derivative is of the density alone and the current is made of drift, noise and score,
-/// so an error in any of them shows. Both derivatives are sixth-order differences: f64, and `t` at
+/// so an error in any of them shows. Both derivatives are eighth-order differences: f64, and `t` at
 /// least 1/64 inside the law's clock.
 ///
 /// # Shapes
@@ -54,7 +54,8 @@ fn transport_rate(velocity: &impl Jvp, score: Tensor<2>, x: &Tensor<2>, t: f64) 
 }
 
 /// `∂ₜs + ∇(∇·v + v·s)`, the gradient of the continuity equation: zero where a velocity and a score
-/// belong to one law, with no density at hand. What a learned pair is tested by.
+/// belong to one law, with no density at hand. What a learned pair is tested by. Differences of
+/// differences: each nesting costs about three digits of the sixteen.
 ///
 /// # Shapes
 /// `x`: `[n, d]`; returns `[n, d]`.

@@ -119,7 +119,7 @@ fn probes_are_calibrated_on_a_mixture() {
         let flow = OdeFlow { field, grid, solver: Solver::Heun };
         let trace = Hutchinson::new(probe, count).unwrap();
         let model = EstimatedDensity { reference: Gaussian::standard(2), flow, trace };
-        let n = 1000;
+        let n = 600;
         let x = mixture().sample(&Noise::new(12, n).purpose("points"), &space());
         let (bias, spread) = scores(&model, x, &Noise::new(12, n));
         println!("mixture, {probe:?}: bias {bias:+.2} s.e., variance of z-scores {spread:.3}");
