@@ -12,7 +12,7 @@ pub mod plane;
 pub use empirical::{Empirical, NoisedEmpirical};
 pub use gaussian::Gaussian;
 pub use mixture::Mixture;
-pub use noised::{Noisable, OracleFlow};
+pub use noised::{Noisable, OracleFlow, by_time};
 
 use crate::device::Space;
 use crate::linalg::NotPositiveDefinite;

@@ -74,7 +74,13 @@ impl<L: Noisable, S: Schedule> ScoredField for OracleFlow<L, S> {
 }
 
 /// Evaluates `f` once for each distinct time, on the rows at that time, and puts them back.
-fn by_time(x: Tensor<2>, t: Times<'_>, f: impl Fn(Tensor<2>, f64) -> Tensor<2>) -> Tensor<2> {
+///
+/// # Shapes
+/// `x`: `[n, d]`; `f` takes `[m, d]` to `[m, e]`; returns `[n, e]`.
+///
+/// # Panics
+/// When there is one time per row and the numbers differ.
+pub fn by_time(x: Tensor<2>, t: Times<'_>, f: impl Fn(Tensor<2>, f64) -> Tensor<2>) -> Tensor<2> {
     let times = match t {
         Times::Same(t) => return f(x, t),
         Times::Each(times) => times,

@@ -7,12 +7,14 @@
 //!
 //! `s` runs from the data (0) to the reference ([`LinearSde::horizon`]).
 
+mod cld;
 mod cosine;
 mod edm;
 mod subvp;
 mod ve;
 mod vp;
 
+pub use cld::{CriticallyDamped, PhaseKernel, PhaseSpace};
 pub use cosine::Cosine;
 pub use edm::Edm;
 pub use subvp::SubVp;
