@@ -100,8 +100,9 @@ impl Diffusion {
             Self::Scalar(b) => u.mul_scalar(b * b),
             Self::Diagonal(b) => b.powi_scalar(2) * u,
             Self::Matrix(b) => {
-                let pulled = b.clone().transpose().matmul(u.unsqueeze_dim(2));
-                b.matmul(pulled).squeeze_dim(2)
+                // Products and sums: cheaper than one small matrix product a row.
+                let pulled = (b.clone() * u.unsqueeze_dim(2)).sum_dim(1);
+                (b * pulled).sum_dim(2).squeeze_dim(2)
             }
         }
     }
