@@ -12,6 +12,7 @@
 //! and [`DoubleWell`]. [`Transition`] is what can be simulated exactly; [`Ddpm`] is a chain in
 //! discrete time.
 
+mod cld;
 mod condot;
 mod cosine;
 mod ddpm;
@@ -28,6 +29,7 @@ mod ve;
 mod vp;
 
 pub use condot::CondOt;
+pub use cld::{CriticallyDamped, PhaseKernel, PhaseSpace};
 pub use cosine::Cosine;
 pub use ddpm::{ChainError, Ddpm, Posterior};
 pub use domain::Domain;

@@ -4,7 +4,36 @@ mod family;
 mod geometric;
 mod jacobian;
 mod relaxing;
+//!
+//! | file | holds |
+//! |---|---|
+//! | `div_sigma` | `∇·Σ`, what a reversal needs of a state-dependent `b` |
+//! | `linear`, `cld` | the noising processes as SDEs |
+//! | `score` | exact scores `∇ log q_s` of laws under those processes |
+//! | `clock` | the process's time `s` on the transport clock |
+//! | `reversal` | Anderson's reverse-time SDE |
+//! | `probability_flow` | the ODE with the same marginals |
+//! | `family`, `matrix_family` | the SDEs between: `ε(t)`, and a matrix field `𝒟(x, t)` |
+//! | `channel`, `ddpm_posterior` | reversals that are explicit kernels |
+//! | `mismatch` | what starting from the prior costs |
 
+mod channel;
+mod cld;
+mod clock;
+mod ddpm_posterior;
+mod div_sigma;
+mod family;
+mod linear;
+mod matrix_family;
+mod mismatch;
+mod probability_flow;
+mod reversal;
+mod score;
+
+pub use channel::{Channel, GaussianReverse, MixtureReverse, ReverseError};
+pub use clock::Clock;
+pub use ddpm_posterior::{DdpmPosterior, PosteriorKernel};
+pub use div_sigma::{DivSigma, LinearInState};
 pub use family::{Epsilon, Family};
 pub use geometric::Geometric;
 pub use jacobian::{AdditiveNoise, Capabilities, DiagonalNoise, DiffusionJacobian, SemiLinear};
@@ -12,6 +41,12 @@ pub use relaxing::Relaxing;
 mod forward;
 mod nonlinear;
 pub use forward::Forward;
+pub use linear::Linear;
+pub use matrix_family::{Churn, Dissipation, MatrixFamily};
+pub use mismatch::{Mismatch, gaussian_divergence, prior_mismatch};
+pub use probability_flow::{OnTransportClock, ProbabilityFlow};
+pub use reversal::Reversed;
+pub use score::{Curvature, ExactScore, Marginals, ScoreFn};
 
 use burn::tensor::Tensor;
 use transport_core::{Space, Times};
@@ -67,6 +102,33 @@ impl Diffusion {
             Self::Scalar(b) => dw.mul_scalar(b),
             Self::Diagonal(b) => b * dw,
             Self::Matrix(b) => b.matmul(dw.unsqueeze_dim(2)).squeeze_dim(2),
+        }
+    }
+
+    /// `Σ u = b bᵀ u`.
+    ///
+    /// # Shapes
+    /// `u`: `[n, d]`; returns `[n, d]`.
+    #[must_use]
+    pub fn covariance_times(self, u: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Scalar(b) => u.mul_scalar(b * b),
+            Self::Diagonal(b) => b.powi_scalar(2) * u,
+            Self::Matrix(b) => {
+                // Products and sums: cheaper than one small matrix product a row.
+                let pulled = (b.clone() * u.unsqueeze_dim(2)).sum_dim(1);
+                (b * pulled).sum_dim(2).squeeze_dim(2)
+            }
+        }
+    }
+
+    /// `c b`.
+    #[must_use]
+    pub fn scaled(self, c: f64) -> Self {
+        match self {
+            Self::Scalar(b) => Self::Scalar(c * b),
+            Self::Diagonal(b) => Self::Diagonal(b.mul_scalar(c)),
+            Self::Matrix(b) => Self::Matrix(b.mul_scalar(c)),
         }
     }
 }

@@ -10,10 +10,12 @@
 
 pub mod diffusion;
 pub mod ode;
+mod predictor_corrector;
 pub mod sde;
 mod solver;
 
 pub use diffusion::{DiffusionMethod, DiffusionStepper};
 pub use ode::{OdeMethod, OdeStepper};
+pub use predictor_corrector::{CorrectorStep, PredictorCorrector};
 pub use sde::{SdeMethod, SdeStepper};
 pub use solver::{Solver, SolverKind};

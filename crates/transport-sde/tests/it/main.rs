@@ -1,10 +1,14 @@
 //! Orders, laws and errors of the integration.
 
+mod carried;
 mod convergence;
+mod critically_damped;
 mod diagnostics;
 mod diffusion_order;
 mod driver;
+mod explicit_reverse;
 mod family;
+mod flow_densities;
 mod flows;
 mod fokker_planck;
 mod fokker_planck_energy;
@@ -15,6 +19,8 @@ mod langevin;
 mod langevin_targets;
 mod likelihood;
 mod posteriors;
+mod reversal;
+mod state_dependent;
 
 use transport_core::{Space, device::select};
 
