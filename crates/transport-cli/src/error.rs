@@ -1,6 +1,7 @@
 //! What the binary can fail with: a library's error, or a flag that does not fit.
 
 use transport_data::DataError;
+use transport_sde::langevin::SampleError;
 use transport_train::config::ConfigError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
@@ -26,6 +27,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Data(#[from] DataError),
     #[error(transparent)]
+    Langevin(#[from] SampleError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -36,6 +39,7 @@ impl CliError {
             self,
             Self::Usage(_)
                 | Self::Config(_)
+                | Self::Langevin(SampleError::Plan(_))
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))
                 | Self::Problem(ProblemError::UnknownSource { .. })

@@ -3,20 +3,25 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`evaluate`], [`info`] | the commands |
+//! | [`train`], [`sample`], [`evaluate`], [`info`], [`langevin`] | the commands |
+//! | [`targets`] | the densities that samplers can be pointed at, by name |
+//! | [`counter`] | the bar of a loop whose length is known |
 //! | [`figures`] | the pictures a run leaves |
 //! | [`progress`] | the bar, or plain lines, and Ctrl-C |
 //! | [`output`] | the only place that prints |
 #![forbid(unsafe_code)]
 
 mod args;
+mod counter;
 mod error;
 mod evaluate;
 mod figures;
 mod info;
+mod langevin;
 mod output;
 mod progress;
 mod sample;
+mod targets;
 mod train;
 
 use args::{Cli, Command};
@@ -35,6 +40,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Sample(args) => sample::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
+        Command::Langevin(args) => langevin::run(&args),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {

@@ -22,6 +22,11 @@ pub(crate) fn catch_interrupts() {
     });
 }
 
+/// Whether Ctrl-C was pressed.
+pub(crate) fn stopped() -> bool {
+    STOP.load(Ordering::SeqCst)
+}
+
 /// A bar on a terminal, a plain line now and then elsewhere.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
@@ -123,6 +128,6 @@ impl Observer for Progress {
     }
 
     fn stop(&self) -> bool {
-        STOP.load(Ordering::SeqCst)
+        stopped()
     }
 }

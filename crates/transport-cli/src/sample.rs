@@ -3,6 +3,7 @@
 use crate::args::SampleArgs;
 use crate::error::CliError;
 use crate::{figures, output, train};
+use std::path::Path;
 use transport_data::{Table, write_csv, write_npy};
 use transport_sde::Solver;
 use transport_train::config::SampleConfig;
@@ -10,7 +11,7 @@ use transport_train::{Request, Run};
 
 pub(crate) fn run(args: &SampleArgs) -> Result<(), CliError> {
     train::threads(args.threads)?;
-    let ending = ending(args)?;
+    let ending = ending(&args.output)?;
     if args.n == 0 {
         return Err(transport_train::RunError::NoSamples.into());
     }
@@ -33,24 +34,26 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-enum Ending {
+/// What is written, as the ending of the path says.
+#[derive(Clone, Copy)]
+pub(crate) enum Ending {
     Csv,
     Npy,
     Figure,
 }
 
 /// The format, decided before any work is done.
-fn ending(args: &SampleArgs) -> Result<Ending, CliError> {
-    let extension = args.output.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
+pub(crate) fn ending(output: &Path) -> Result<Ending, CliError> {
+    let extension = output.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
     match extension.as_deref() {
         Some("csv") => Ok(Ending::Csv),
         Some("npy") => Ok(Ending::Npy),
         Some("png" | "svg") => Ok(Ending::Figure),
         // A device such as /dev/stdout has no ending; text is what a pipe can use.
-        None if args.output.starts_with("/dev") => Ok(Ending::Csv),
+        None if output.starts_with("/dev") => Ok(Ending::Csv),
         _ => Err(CliError::Usage(format!(
             "{}: the ending picks the format: .csv, .npy, .png or .svg",
-            args.output.display()
+            output.display()
         ))),
     }
 }
