@@ -3,6 +3,7 @@
 use transport_data::DataError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
+use transport_sde::langevin::SampleError;
 use transport_train::config::ConfigError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
@@ -31,6 +32,7 @@ pub(crate) enum CliError {
     Process(#[from] ProcessError),
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    Langevin(#[from] SampleError),
     #[error(transparent)]
     Viz(#[from] VizError),
 }
@@ -43,6 +45,7 @@ impl CliError {
             Self::Usage(_)
                 | Self::Config(_)
                 | Self::Process(_)
+                | Self::Langevin(SampleError::Plan(_))
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))
                 | Self::Problem(ProblemError::UnknownSource { .. })

@@ -3,8 +3,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`info`] | the commands |
+//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`info`] | the commands |
 //! | [`start`] | where a simulation starts |
+//! | [`targets`] | the densities that samplers can be pointed at, by name |
 //! | [`counter`] | the bar of a loop whose length is known |
 //! | [`figures`] | the pictures a run leaves |
 //! | [`progress`] | the bar, or plain lines, and Ctrl-C |
@@ -18,11 +19,13 @@ mod error;
 mod evaluate;
 mod figures;
 mod info;
+mod langevin;
 mod output;
 mod progress;
 mod sample;
 mod simulate;
 mod start;
+mod targets;
 mod train;
 
 use args::{Cli, Command};
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Density(args) => density::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
         Command::Simulate(args) => simulate::run(&args).map(|()| 0),
+        Command::Langevin(args) => langevin::run(&args),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {
