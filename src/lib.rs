@@ -9,6 +9,7 @@
 //! | [`ot`] | `transport-ot` | discrepancies between samples |
 //! | [`sde`] | `transport-sde` | dynamics, methods, the driver, flows as maps |
 //! | [`models`] | `transport-models` | networks |
+//! | [`kernels`] | `transport-kernels` | SIMD activations, fused layers, the fused optimiser step |
 //! | [`train`] | `transport-train` | objectives, training, saved runs, evaluation, the registry |
 //! | [`data`] | `transport-data` | readers, writers, scaling, the shipped data set |
 //! | [`viz`] | `transport-viz` | figures |
@@ -30,6 +31,7 @@
 
 pub use transport_core as core;
 pub use transport_data as data;
+pub use transport_kernels as kernels;
 pub use transport_models as models;
 pub use transport_ot as ot;
 pub use transport_sde as sde;

@@ -238,6 +238,15 @@ impl Space {
         Tensor::from_data(data, (&self.device, self.dtype))
     }
 
+    /// A tensor from row-major host values in f32, without a detour where that is the dtype.
+    ///
+    /// # Panics
+    /// When `values` does not have the shape's number of elements.
+    #[must_use]
+    pub fn tensor_f32<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+        Tensor::from_data(TensorData::new(values, shape), (&self.device, self.dtype))
+    }
+
     /// A `[n, 1]` column from host values.
     #[must_use]
     pub fn column(&self, values: &[f64]) -> Tensor<2> {

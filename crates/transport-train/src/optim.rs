@@ -6,9 +6,10 @@
 
 use crate::weights::{Array, Weights, WeightsError};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Gradients, Tensor, TensorData};
+use burn::tensor::{Gradients, Tensor};
 use serde::{Deserialize, Serialize};
 use transport_core::Space;
+use transport_kernels::adamw;
 
 /// How parameters follow gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,19 +96,19 @@ impl FlatGradients {
     /// `self + weight · other`.
     pub fn add(&mut self, other: &Self, weight: f32) {
         for (a, b) in self.0.iter_mut().zip(&other.0) {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a += weight * b);
+            adamw::add_scaled(a, b, weight);
         }
     }
 
     /// All entries times `factor`.
     pub fn scale(&mut self, factor: f32) {
-        self.0.iter_mut().flatten().for_each(|g| *g *= factor);
+        self.0.iter_mut().for_each(|g| adamw::scale(g, factor));
     }
 
     /// The Euclidean norm over all parameters.
     #[must_use]
     pub fn norm(&self) -> f64 {
-        self.0.iter().flatten().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt()
+        self.0.iter().map(|g| adamw::sum_of_squares(g)).sum::<f64>().sqrt()
     }
 }
 
@@ -149,29 +150,26 @@ impl AdamW {
     }
 
     /// One step at learning rate `rate`; returns the module and the gradient's norm before
-    /// clipping.
+    /// clipping. A module whose parameters nobody else holds is updated in place on host devices.
     #[must_use]
-    pub fn step<M: Module>(
-        &mut self,
-        module: M,
-        mut gradients: FlatGradients,
-        rate: f64,
-    ) -> (M, f64) {
+    pub fn step<M: Module>(&mut self, module: M, gradients: FlatGradients, rate: f64) -> (M, f64) {
         let norm = gradients.norm();
-        if norm > self.config.clip {
-            gradients.scale((self.config.clip / norm) as f32);
-        }
         self.step += 1;
         let k = self.step as f64;
         let decay = self.config.ema.min((1.0 + k) / (10.0 + k));
-        let mut update = Update {
-            pairs: self.slots.iter_mut().zip(gradients.0),
+        let long = norm > self.config.clip;
+        let numbers = adamw::AdamW {
+            scale: if long { (self.config.clip / norm) as f32 } else { 1.0 },
             rate: rate as f32,
-            weight_decay: self.config.weight_decay as f32,
+            beta1: BETA1,
+            beta2: BETA2,
             correct1: 1.0 / (1.0 - BETA1.powf(k as f32)),
             correct2: 1.0 / (1.0 - BETA2.powf(k as f32)),
+            epsilon: EPSILON,
+            decay: self.config.weight_decay as f32,
             follow: (1.0 - decay) as f32,
         };
+        let mut update = Update { pairs: self.slots.iter_mut().zip(gradients.0), numbers };
         (module.map(&mut update), norm)
     }
 
@@ -241,33 +239,25 @@ impl ModuleVisitor for Names {
 
 struct Update<I> {
     pairs: I,
-    rate: f32,
-    weight_decay: f32,
-    correct1: f32,
-    correct2: f32,
-    follow: f32,
+    numbers: adamw::AdamW,
 }
 
 impl<'a, I: Iterator<Item = (&'a mut Slot, Vec<f32>)>> ModuleMapper for Update<I> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some((slot, gradient)) = self.pairs.next() else { return param };
-        let decay = if D > 1 { self.weight_decay } else { 0.0 };
+        let decay = if D > 1 { self.numbers.decay } else { 0.0 };
+        let numbers = adamw::AdamW { decay, ..self.numbers };
         param.map(|value| {
             let (space, shape) = (Space::of(&value), value.dims());
             let mut theta = read(value);
-            for (((theta, g), (m, v)), ema) in theta
-                .iter_mut()
-                .zip(&gradient)
-                .zip(slot.m.iter_mut().zip(&mut slot.v))
-                .zip(&mut slot.ema)
-            {
-                *m += (1.0 - BETA1) * (g - *m);
-                *v += (1.0 - BETA2) * (g * g - *v);
-                let direction = *m * self.correct1 / ((*v * self.correct2).sqrt() + EPSILON);
-                *theta -= self.rate * (direction + decay * *theta);
-                *ema += self.follow * (*theta - *ema);
-            }
-            Tensor::from_data(TensorData::new(theta, shape), (&space.device, space.dtype))
+            numbers.step(adamw::Slot {
+                theta: &mut theta,
+                m: &mut slot.m,
+                v: &mut slot.v,
+                average: &mut slot.ema,
+                gradient: &gradient,
+            });
+            space.tensor_f32(theta, shape)
         })
     }
 }

@@ -71,7 +71,8 @@ pub trait Training: Send {
 
 /// One model, one optimiser, one objective.
 pub struct Trainer<M, O> {
-    model: M,
+    /// Away only while the optimiser updates it: sole ownership lets it write in place.
+    model: Option<M>,
     objective: O,
     optim: AdamW,
     optim_config: OptimConfig,
@@ -103,14 +104,29 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         let batches = Batches::new(rows.len(), config.batch_size, &noise);
         let optim = AdamW::new(optim_config, &model);
         let space = space.clone();
-        Self { model, objective, optim, optim_config, config, rows, batches, noise, space }
+        Self {
+            model: Some(model),
+            objective,
+            optim,
+            optim_config,
+            config,
+            rows,
+            batches,
+            noise,
+            space,
+        }
+    }
+
+    fn model(&self) -> &M {
+        self.model.as_ref().expect("a step that panicked took the model with it")
     }
 
     fn batch(&self, rows: &[usize], range: std::ops::Range<usize>, noise: &Noise) -> Batch {
         let gather = |values: &[f32], d: usize| -> Tensor<2> {
             let chosen = &rows[range.clone()];
-            let flat = chosen.iter().flat_map(|r| &values[r * d..(r + 1) * d]);
-            self.space.tensor(flat.map(|v| f64::from(*v)).collect(), [chosen.len(), d])
+            let mut flat = Vec::with_capacity(chosen.len() * d);
+            chosen.iter().for_each(|r| flat.extend_from_slice(&values[r * d..(r + 1) * d]));
+            self.space.tensor_f32(flat, [chosen.len(), d])
         };
         Batch {
             data: gather(&self.rows.states, self.rows.dim),
@@ -125,7 +141,7 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
     /// The loss and its gradient on one shard.
     fn shard(&self, batch: &Batch) -> (f64, FlatGradients) {
         // Leaves of its own: graphs that share leaves would wait for each other.
-        let model = self.model.clone().train();
+        let model = self.model().clone().train();
         let draw = self.objective.draw(&model, batch);
         let loss = self.objective.loss(&model, batch, draw);
         let gradients = FlatGradients::take(&model, loss.backward());
@@ -161,9 +177,9 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
             }
         }
         let lr = self.optim_config.rate(step, self.config.steps);
-        let (model, gradient_norm) =
-            self.optim.step(self.model.clone(), total.unwrap_or_default(), lr);
-        self.model = model;
+        let model = self.model.take().expect("a step that panicked took the model with it");
+        let (model, gradient_norm) = self.optim.step(model, total.unwrap_or_default(), lr);
+        self.model = Some(model);
         StepReport { step: step + 1, loss, gradient_norm, lr }
     }
 
@@ -177,12 +193,12 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
 
     fn state(&self) -> Weights {
         let mut state = self.optim.state();
-        state.put("model", Weights::of(&self.model));
+        state.put("model", Weights::of(self.model()));
         state
     }
 
     fn restore(&mut self, state: &Weights, step: u64) -> Result<(), WeightsError> {
-        self.model = state.part("model").fill(self.model.clone())?;
+        self.model = Some(state.part("model").fill(self.model().clone())?);
         self.optim.restore(state, step)
     }
 

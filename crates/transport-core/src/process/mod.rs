@@ -28,8 +28,8 @@ mod transition;
 mod ve;
 mod vp;
 
-pub use condot::CondOt;
 pub use cld::{CriticallyDamped, PhaseKernel, PhaseSpace};
+pub use condot::CondOt;
 pub use cosine::Cosine;
 pub use ddpm::{ChainError, Ddpm, Posterior};
 pub use domain::Domain;

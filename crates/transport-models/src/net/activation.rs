@@ -1,6 +1,8 @@
-//! Activations and their derivatives.
+//! Activations and their derivatives: the kernels' own, under the names that networks use.
 
-use burn::tensor::{Tensor, activation::sigmoid};
+use burn::tensor::Tensor;
+pub use transport_kernels::Activation;
+use transport_kernels::ops;
 
 /// `silu(x) = x σ(x)`, σ the logistic function.
 ///
@@ -8,15 +10,11 @@ use burn::tensor::{Tensor, activation::sigmoid};
 /// Hendrycks & Gimpel (2016); Elfwing, Uchibe & Doya (2018).
 #[must_use]
 pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    x.clone() * sigmoid(x)
+    ops::activate(Activation::Silu, x)
 }
 
 /// `silu(x)` and `silu′(x) = σ(x) (1 + x (1 − σ(x)))`.
 #[must_use]
 pub fn silu_with_slope<const D: usize>(x: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
-    let s = sigmoid(x.clone());
-    let value = x * s.clone();
-    // σ (1 + x (1 − σ)) = σ + silu (1 − σ).
-    let slope = s.clone() + value.clone() * (s.neg() + 1.0);
-    (value, slope)
+    ops::activate_with_slope(Activation::Silu, x)
 }

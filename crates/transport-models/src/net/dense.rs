@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::module::linear;
 use transport_core::{Noise, Space};
+use transport_kernels::{Activation, ops};
 
 /// `x W + b`, `W` of shape `[inputs, outputs]`.
 #[derive(Module, Debug)]
@@ -49,6 +50,33 @@ impl Dense {
             None => self.forward(x),
             Some(mask) => linear(x, self.weight.val() * mask.clone(), Some(self.bias.val())),
         }
+    }
+
+    /// `base + x W + b`.
+    ///
+    /// # Shapes
+    /// `base`: `[n, outputs]` or `[1, outputs]`; `x`: `[n, inputs]`; returns `[n, outputs]`.
+    #[must_use]
+    pub fn onto(&self, base: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
+        ops::onto(base, x, self.weight.val(), self.bias.val())
+    }
+
+    /// `f(x) W + b`.
+    ///
+    /// # Shapes
+    /// `x`: `[n, inputs]`; returns `[n, outputs]`.
+    #[must_use]
+    pub fn after(&self, f: Activation, x: Tensor<2>) -> Tensor<2> {
+        ops::layer(f, x, self.weight.val(), self.bias.val(), false)
+    }
+
+    /// `x + f(x) W + b`.
+    ///
+    /// # Shapes
+    /// `x`: `[n, inputs]`, as many as outputs; returns the same.
+    #[must_use]
+    pub fn around(&self, f: Activation, x: Tensor<2>) -> Tensor<2> {
+        ops::layer(f, x, self.weight.val(), self.bias.val(), true)
     }
 
     /// `u W`, the derivative along `u`.

@@ -1,14 +1,15 @@
 //! The sinusoidal embedding of time.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use std::f64::consts::TAU;
 use transport_core::{Space, Times};
+use transport_kernels::embedding::sinusoids;
 
 /// `t ↦ (sin 2πf₁t, …, sin 2πf_K t, cos 2πf₁t, …, cos 2πf_K t)`, geometric frequencies
 /// `f₁ = ¼ … f_K = 16`.
 ///
 /// The lowest frequency tells `t = 0` from `t = 1`; the highest resolves 1/64 of the clock.
-/// Computed on the host in f64, once for a batch at one time.
+/// Computed on the host, once for a batch at one time: phases in f64, in f32 their sines.
 ///
 /// # References
 /// Vaswani et al. (2017), §3.5, with the scale of a unit clock.
@@ -22,24 +23,32 @@ const LOWEST: f64 = 0.25;
 const HIGHEST: f64 = 16.0;
 
 impl Embedding {
-    fn frequency(&self, k: usize) -> f64 {
-        let fraction = k as f64 / (self.frequencies.max(2) - 1) as f64;
-        TAU * LOWEST * (HIGHEST / LOWEST).powf(fraction)
+    /// Turns per unit of the clock.
+    fn turns(&self) -> Vec<f64> {
+        let fraction = |k: usize| k as f64 / (self.frequencies.max(2) - 1) as f64;
+        (0..self.frequencies).map(|k| LOWEST * (HIGHEST / LOWEST).powf(fraction(k))).collect()
     }
 
     /// The features, `[1, 2K]` for one time and `[n, 2K]` for one per row.
     #[must_use]
     pub fn forward(&self, t: Times<'_>, space: &Space) -> Tensor<2> {
-        let frequencies: Vec<f64> = (0..self.frequencies).map(|k| self.frequency(k)).collect();
         let times = match &t {
             Times::Same(t) => std::slice::from_ref(t),
             Times::Each(times) => times,
         };
-        let mut values = Vec::with_capacity(times.len() * 2 * self.frequencies);
-        for t in times {
-            values.extend(frequencies.iter().map(|f| (f * t).sin()));
-            values.extend(frequencies.iter().map(|f| (f * t).cos()));
+        let shape = [times.len(), 2 * self.frequencies];
+        if space.dtype == DType::F32 && transport_kernels::enabled() {
+            return space.tensor_f32(sinusoids(times, &self.turns()), shape);
         }
-        space.tensor(values, [times.len(), 2 * self.frequencies])
+        space.tensor(exact(times, &self.turns()), shape)
     }
+}
+
+fn exact(times: &[f64], turns: &[f64]) -> Vec<f64> {
+    let mut values = Vec::with_capacity(times.len() * 2 * turns.len());
+    for t in times {
+        values.extend(turns.iter().map(|f| (TAU * f * t).sin()));
+        values.extend(turns.iter().map(|f| (TAU * f * t).cos()));
+    }
+    values
 }

@@ -1,6 +1,6 @@
 //! A residual multi-layer perceptron with time and context.
 
-use super::activation::{silu, silu_with_slope};
+use super::activation::{Activation, silu_with_slope};
 use super::{Dense, Embedding};
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -68,8 +68,10 @@ impl Mlp {
 
     fn first(&self, x: Tensor<2>, t: Times<'_>, context: Option<Tensor<2>>) -> Tensor<2> {
         let space = Space::of(&x);
-        let h = self.input.forward(x) + self.time.forward(self.embedding.forward(t, &space));
+        let time = self.time.forward(self.embedding.forward(t, &space));
+        let h = self.input.onto(time, x);
         match (&self.context, context) {
+            (Some(layer), Some(c)) if c.dims()[0] == h.dims()[0] => layer.onto(h, c),
             (Some(layer), Some(c)) => h + layer.forward(c),
             (None, None) => h,
             (expected, given) => panic!(
@@ -89,11 +91,9 @@ impl Mlp {
     /// When a context is given to a network without one, or not given to one with it.
     #[must_use]
     pub fn forward(&self, x: Tensor<2>, t: Times<'_>, context: Option<Tensor<2>>) -> Tensor<2> {
-        let h = self.hidden.iter().fold(self.first(x, t, context), |h, layer| {
-            let step = layer.forward(silu(h.clone()));
-            h + step
-        });
-        self.output.forward(silu(h))
+        let around = |h, layer: &Dense| layer.around(Activation::Silu, h);
+        let h = self.hidden.iter().fold(self.first(x, t, context), around);
+        self.output.after(Activation::Silu, h)
     }
 
     /// The value and the derivative along `u`.

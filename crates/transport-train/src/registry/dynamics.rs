@@ -167,8 +167,7 @@ impl Flowing {
     fn given(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Given<'_> {
         let c = self.context;
         self.model.given(context.map(|values| {
-            let part = values[rows.start * c..rows.end * c].iter().map(|v| f64::from(*v));
-            self.space.tensor(part.collect(), [rows.len(), c])
+            self.space.tensor_f32(values[rows.start * c..rows.end * c].to_vec(), [rows.len(), c])
         }))
     }
 

@@ -1,0 +1,131 @@
+//! Our side of `benches/compare.py`: measures what it is asked for on standard input, in turn with
+//! the peers.
+//!
+//! A line `train WIDTH BATCH DIM SECONDS` answers optimiser steps per second; `sample WIDTH DIM
+//! POINTS STEPS SECONDS` answers Euler steps of the whole set per second; `jvp` and `divergence`
+//! with `WIDTH BATCH DIM SECONDS` answer evaluations per second; `gemm M K N SECONDS` answers
+//! GFLOP/s of one thread. Without lines it does nothing, so that it builds and runs as a bench.
+//!
+//! python benches/compare.py
+use burn::tensor::Tensor;
+use std::hint::black_box;
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+use std::time::Instant;
+use transport::core::{Jvp, Noise, Prediction, Space, Times, device::select, schedule::Named};
+use transport::models::{Dynamics, DynamicsConfig, net::MlpConfig};
+use transport::sde::Solver;
+use transport::train::batch::Rows;
+use transport::train::config::{Config, SampleConfig};
+use transport::train::problem::Problem;
+use transport::train::registry;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const MODEL: &str = "score-vp";
+
+/// Runs `f` for about `seconds` after a warm-up of a tenth of it; calls per second.
+fn rate(seconds: f64, mut f: impl FnMut()) -> f64 {
+    let warm = Instant::now();
+    while warm.elapsed().as_secs_f64() < 0.1 * seconds {
+        f();
+    }
+    let (start, mut calls) = (Instant::now(), 0u32);
+    loop {
+        f();
+        calls += 1;
+        let elapsed = start.elapsed().as_secs_f64();
+        if elapsed >= seconds {
+            return f64::from(calls) / elapsed;
+        }
+    }
+}
+
+/// Normal rows in place of data: a step costs what it costs.
+fn config(width: usize, dim: usize) -> (Config, Problem) {
+    let mut config = Config::new("moons", MODEL).expect("a model");
+    config.model.settings.insert("width".into(), (width as i64).into());
+    let mut problem = Problem::prepare(&config.data, 0).expect("a law");
+    let states = Noise::new(3, 4096).normal_values(dim).into_iter().map(|v| v as f32).collect();
+    problem.rows = Arc::new(Rows { states, dim, contexts: Vec::new(), context_dim: 0 });
+    (config, problem)
+}
+
+fn train(width: usize, batch: usize, dim: usize, seconds: f64) -> f64 {
+    let (mut config, problem) = config(width, dim);
+    config.train.batch_size = batch;
+    let space = Space::f32(&select(None).expect("a device"));
+    let entry = registry::model(MODEL).expect("a model");
+    let mut training = entry.begin(&config, &problem, &space).expect("settings");
+    rate(seconds, || assert!(training.step().loss.is_finite()))
+}
+
+fn sample(width: usize, dim: usize, points: usize, steps: usize, seconds: f64) -> f64 {
+    let (config, problem) = config(width, dim);
+    let space = Space::f32(&select(None).expect("a device"));
+    let entry = registry::model(MODEL).expect("a model");
+    let weights = entry.begin(&config, &problem, &space).expect("settings").weights();
+    let model = entry.open(&config, dim, 0, &weights, &space).expect("weights");
+    let plan = SampleConfig { solver: Solver::Euler, steps };
+    steps as f64
+        * rate(seconds, || {
+            black_box(model.sample(&Noise::new(0, points), None, &plan).expect("finite"));
+        })
+}
+
+fn derivative(width: usize, batch: usize, dim: usize, seconds: f64, trace: bool) -> f64 {
+    let space = Space::f32(&select(None).expect("a device"));
+    let net = MlpConfig { width, depth: 3, frequencies: 16 };
+    let config =
+        DynamicsConfig { schedule: Named::Rectified, prediction: Prediction::Velocity, net };
+    let model = Dynamics::new(&config, dim, 0, &Noise::new(0, 1), &space);
+    let field = model.given(None);
+    let (x, u) =
+        (Noise::new(1, batch).normal(dim, &space), Noise::new(2, batch).normal(dim, &space));
+    rate(seconds, || {
+        let t = Times::Same(0.5);
+        if trace {
+            black_box(field.divergence(x.clone(), t).1.into_data());
+        } else {
+            black_box(field.jvp(x.clone(), t, u.clone()).1.into_data());
+        }
+    })
+}
+
+fn gemm(m: usize, k: usize, n: usize, seconds: f64) -> f64 {
+    let space = Space::f32(&select(None).expect("a device"));
+    let matrix =
+        |seed, rows, columns| -> Tensor<2> { Noise::new(seed, rows).normal(columns, &space) };
+    let (a, b) = (matrix(1, m, k), matrix(2, k, n));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+    let products = 2.0 * m as f64 * k as f64 * n as f64 * 1e-9;
+    products * pool.install(|| rate(seconds, || drop(black_box(a.clone().matmul(b.clone())))))
+}
+
+fn answer(line: &str) -> f64 {
+    let mut words = line.split_whitespace();
+    let task = words.next().expect("a task");
+    let numbers: Vec<f64> = words.map(|w| w.parse().expect("a number")).collect();
+    let n = |k: usize| numbers[k] as usize;
+    let seconds = numbers[numbers.len() - 1];
+    match task {
+        "train" => train(n(0), n(1), n(2), seconds),
+        "sample" => sample(n(0), n(1), n(2), n(3), seconds),
+        "jvp" => derivative(n(0), n(1), n(2), seconds, false),
+        "divergence" => derivative(n(0), n(1), n(2), seconds, true),
+        "gemm" => gemm(n(0), n(1), n(2), seconds),
+        other => panic!("unknown task `{other}`"),
+    }
+}
+
+fn main() {
+    // `cargo bench` and `cargo test` run it with arguments and nothing to do.
+    if !std::env::args().any(|a| a == "serve") {
+        return;
+    }
+    for line in std::io::stdin().lock().lines() {
+        println!("{}", answer(&line.expect("readable lines")));
+        std::io::stdout().flush().expect("an open pipe");
+    }
+}

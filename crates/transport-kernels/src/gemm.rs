@@ -1,0 +1,69 @@
+//! Matrix products on slices.
+//!
+//! An element of a product is summed in an order that its position in the matrix and the number
+//! of threads do not change: rows keep their bits in any chunk.
+
+use crate::simd::helpers;
+use gemm::Parallelism;
+
+/// A matrix view: element `(i, j)` stands at `i · row + j · column`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix<'a> {
+    data: &'a [f32],
+    shape: [usize; 2],
+    row: usize,
+    column: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// A row-major matrix.
+    pub(crate) fn new(data: &'a [f32], shape: [usize; 2]) -> Self {
+        assert_eq!(data.len(), shape[0] * shape[1], "a matrix of shape {shape:?}");
+        Self { data, shape, row: shape[1], column: 1 }
+    }
+
+    /// Its transpose.
+    pub(crate) fn t(self) -> Self {
+        let [m, n] = self.shape;
+        Self { shape: [n, m], row: self.column, column: self.row, ..self }
+    }
+}
+
+/// Products from which several threads pay.
+const WORTH_THREADS: usize = 192 * 192 * 192;
+
+fn parallelism(products: usize) -> Parallelism {
+    if products >= WORTH_THREADS && helpers() { Parallelism::Rayon(0) } else { Parallelism::None }
+}
+
+/// `out = a b`, or `out += a b`; `out` row-major.
+pub(crate) fn multiply(out: &mut [f32], accumulate: bool, a: Matrix<'_>, b: Matrix<'_>) {
+    let ([m, k], [inner, n]) = (a.shape, b.shape);
+    assert_eq!(k, inner, "[{m}, {k}] times [{inner}, {n}]");
+    assert_eq!(out.len(), m * n, "a product of shape [{m}, {n}]");
+    // SAFETY: a `Matrix` covers its slice, row-major or transposed, so that every index below its
+    // shape lies inside; `out` has m n elements in rows of n, and is borrowed alone.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            accumulate,
+            a.data.as_ptr(),
+            a.column as isize,
+            a.row as isize,
+            b.data.as_ptr(),
+            b.column as isize,
+            b.row as isize,
+            1.0f32,
+            1.0f32,
+            false,
+            false,
+            false,
+            parallelism(m * n * k),
+        );
+    }
+}

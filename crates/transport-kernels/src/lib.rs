@@ -1,0 +1,53 @@
+//! Kernels: what Burn's CPU backend does element by element, done by vectors.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`activation`] | exp, sigmoid, SiLU, tanh, softplus, GELU, SELU with their derivatives, on slices |
+//! | [`ops`] | the same on tensors, and the fused dense layers, with gradients |
+//! | [`adamw`] | one pass of AdamW, clipping and averaging; sums and norms of gradients |
+//! | [`embedding`] | sines and cosines of times |
+//! | [`composed`] | all of [`ops`] from Burn's own operations |
+//!
+//! The kernels run on f32 tensors of the `flex` backend. Every other tensor takes the composed
+//! operations, and so does every tensor when the environment has `TRANSPORT_KERNELS=off`: a switch
+//! at run time rather than a Cargo feature, since features unify over a build and one binary then
+//! runs every test on both sides. One suite holds both to the same tolerance.
+//!
+//! Results depend neither on the number of threads nor on where in a tensor an element stands.
+//! They may differ in the last place between machines with and without fused multiply–add.
+#![warn(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc
+)]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+pub mod activation;
+pub mod adamw;
+pub mod composed;
+pub mod embedding;
+#[cfg(feature = "flex")]
+mod extension;
+#[cfg(feature = "flex")]
+mod gemm;
+#[cfg(feature = "flex")]
+mod layer;
+mod math;
+pub mod ops;
+mod simd;
+
+pub use activation::Activation;
+
+/// Names the environment variable that turns the kernels off.
+pub const VARIABLE: &str = "TRANSPORT_KERNELS";
+
+/// Whether the kernels are on: unless `TRANSPORT_KERNELS` is `off` or `0` when first asked.
+#[must_use]
+pub fn enabled() -> bool {
+    static ON: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *ON.get_or_init(|| !matches!(std::env::var(VARIABLE).as_deref(), Ok("off" | "0")))
+}

@@ -1,0 +1,106 @@
+//! The kernels on tensors: fast where they can be, composed where not, with gradients on both.
+
+use crate::activation::Activation;
+use crate::composed;
+use burn::tensor::Tensor;
+
+/// Whether a tensor takes the kernels: f32 on flex, with them enabled.
+#[cfg(feature = "flex")]
+fn takes_kernels<const D: usize>(x: &Tensor<D>) -> bool {
+    use burn::tensor::DType;
+    x.dtype() == DType::F32 && crate::extension::on_flex(&x.device()) && crate::enabled()
+}
+
+/// `f(x)`, element by element.
+///
+/// # Example
+/// ```
+/// use transport_kernels::{Activation, ops};
+/// # #[cfg(feature = "flex")] {
+/// let space = transport_core::Space::f32(&transport_core::device::select(None).unwrap());
+/// let y = ops::activate(Activation::Silu, space.tensor(vec![0.0, 1.0], [2]));
+/// let y = transport_core::device::to_host(y);
+/// assert!(y[0] == 0.0 && (y[1] - 0.731_058_6).abs() < 1e-6);
+/// # }
+/// ```
+/// # Checked by
+/// `tests/it/activations.rs`
+#[must_use]
+pub fn activate<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if takes_kernels(&x) {
+        return crate::extension::activate(kind, x);
+    }
+    composed::activate(kind, x)
+}
+
+/// `f(x)` and `f′(x)` at the price of one; where gradients are tracked, as operations that can be
+/// differentiated once more.
+///
+/// # Checked by
+/// `tests/it/activations.rs`
+#[must_use]
+pub fn activate_with_slope<const D: usize>(
+    kind: Activation,
+    x: Tensor<D>,
+) -> (Tensor<D>, Tensor<D>) {
+    #[cfg(feature = "flex")]
+    if takes_kernels(&x) && !x.device().is_autodiff() {
+        return crate::extension::activate_with_slope(kind, x);
+    }
+    composed::activate_with_slope(kind, x)
+}
+
+/// `f(x) W + b`, or `x + f(x) W + b` with the way around.
+///
+/// # Shapes
+/// `x`: `[n, k]`, `weight`: `[k, m]`, `bias`: `[m]`; returns `[n, m]`. Around needs `k = m`.
+///
+/// # Panics
+/// When the shapes do not fit.
+///
+/// # Checked by
+/// `tests/it/layers.rs`
+#[must_use]
+pub fn layer(
+    kind: Activation,
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    around: bool,
+) -> Tensor<2> {
+    let ([_, k], [rows, m]) = (x.dims(), weight.dims());
+    assert_eq!(k, rows, "{k} features meet a weight of shape [{rows}, {m}]");
+    assert_eq!(bias.dims(), [m], "a bias for {m} outputs");
+    assert!(!around || k == m, "{k} features cannot go around to {m}");
+    #[cfg(feature = "flex")]
+    if takes_kernels(&x) {
+        return crate::extension::layer(kind, x, weight, bias, around);
+    }
+    composed::layer(kind, x, weight, bias, around)
+}
+
+/// `base + x W + b`.
+///
+/// # Shapes
+/// `base`: `[n, m]`, or `[1, m]` for all rows; `x`: `[n, k]`, `weight`: `[k, m]`, `bias`: `[m]`;
+/// returns `[n, m]`.
+///
+/// # Panics
+/// When the shapes do not fit.
+///
+/// # Checked by
+/// `tests/it/layers.rs`
+#[must_use]
+pub fn onto(base: Tensor<2>, x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    let ([n, k], [rows, m], [base_rows, columns]) = (x.dims(), weight.dims(), base.dims());
+    assert_eq!(k, rows, "{k} features meet a weight of shape [{rows}, {m}]");
+    assert_eq!(bias.dims(), [m], "a bias for {m} outputs");
+    assert_eq!(columns, m, "a base of {columns} columns under {m} outputs");
+    assert!(base_rows == n || base_rows == 1, "a base of {base_rows} rows under {n}");
+    #[cfg(feature = "flex")]
+    if takes_kernels(&x) {
+        return crate::extension::onto(base, x, weight, bias);
+    }
+    composed::onto(base, x, weight, bias)
+}

@@ -1,0 +1,13 @@
+//! Kernels against f64, against the composed operations, and against themselves elsewhere.
+
+mod activations;
+mod adamw;
+mod embedding;
+mod layers;
+
+use transport_core::{Space, device};
+
+fn spaces() -> [Space; 2] {
+    let device = device::select(None).unwrap();
+    [Space::f32(&device), Space::f64(&device)]
+}
