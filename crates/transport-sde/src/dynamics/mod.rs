@@ -1,14 +1,11 @@
 //! Stochastic dynamics `dX = a(X, t) dt + b(X, t) dW`, in the sense of Itô.
-
-mod family;
-mod geometric;
-mod jacobian;
-mod relaxing;
 //!
 //! | file | holds |
 //! |---|---|
 //! | `div_sigma` | `∇·Σ`, what a reversal needs of a state-dependent `b` |
-//! | `linear`, `cld` | the noising processes as SDEs |
+//! | `jacobian` | the derivative of `b`, what higher-order methods need |
+//! | `forward`, `cld` | the noising processes as SDEs |
+//! | `nonlinear`, `relaxing`, `geometric` | other SDEs with known laws |
 //! | `score` | exact scores `∇ log q_s` of laws under those processes |
 //! | `clock` | the process's time `s` on the transport clock |
 //! | `reversal` | Anderson's reverse-time SDE |
@@ -23,10 +20,15 @@ mod clock;
 mod ddpm_posterior;
 mod div_sigma;
 mod family;
+mod forward;
+mod geometric;
+mod jacobian;
 mod linear;
 mod matrix_family;
 mod mismatch;
+mod nonlinear;
 mod probability_flow;
+mod relaxing;
 mod reversal;
 mod score;
 
@@ -35,16 +37,14 @@ pub use clock::Clock;
 pub use ddpm_posterior::{DdpmPosterior, PosteriorKernel};
 pub use div_sigma::{DivSigma, LinearInState};
 pub use family::{Epsilon, Family};
+pub use forward::Forward;
 pub use geometric::Geometric;
 pub use jacobian::{AdditiveNoise, Capabilities, DiagonalNoise, DiffusionJacobian, SemiLinear};
-pub use relaxing::Relaxing;
-mod forward;
-mod nonlinear;
-pub use forward::Forward;
 pub use linear::Linear;
 pub use matrix_family::{Churn, Dissipation, MatrixFamily};
 pub use mismatch::{Mismatch, gaussian_divergence, prior_mismatch};
 pub use probability_flow::{OnTransportClock, ProbabilityFlow};
+pub use relaxing::Relaxing;
 pub use reversal::Reversed;
 pub use score::{Curvature, ExactScore, Marginals, ScoreFn};
 
