@@ -27,8 +27,8 @@ pub mod grid;
 pub mod likelihood;
 pub mod method;
 
-pub use driver::{SolveError, Stepper, drive};
+pub use driver::{SolveError, Statistics, Stepper, drive};
 pub use dynamics::{Diffusion, Family, Sde};
 pub use flow::{OdeFlow, SdeFlow};
 pub use grid::{Grid, GridError};
-pub use method::{Solver, SolverKind};
+pub use method::{Controlled, Solver, SolverKind, Tolerance};
