@@ -1,15 +1,18 @@
 //! The maps that integration makes.
 
-use crate::driver::{SolveError, Stepper, drive};
+use crate::driver::{SolveError, Statistics, Stepper, drive};
 use crate::dynamics::Sde;
 use crate::grid::Grid;
 use crate::likelihood::Augmented;
-use crate::method::Solver;
 use crate::method::diffusion::{DiffusionMethod, DiffusionStepper, SettingError};
+use crate::method::{Integrator, Solver};
 use burn::tensor::Tensor;
 use transport_core::{Denoiser, Field, Invertible, Jvp, Noise, Path, PushForward, Trajectory};
 
 /// The flow of a velocity field over an increasing grid: `T = Φ_{start→end}`.
+///
+/// The steps are the grid's ([`Solver`]), or chosen by the error of each row
+/// ([`Controlled`](crate::Controlled)), between the grid's ends.
 ///
 /// A deterministic [`PushForward`] with a [`Path`]; [`Invertible`] where the field has a
 /// derivative. The trait methods let numbers that are not finite through; [`OdeFlow::solve`]
@@ -29,20 +32,18 @@ use transport_core::{Denoiser, Field, Invertible, Jvp, Noise, Path, PushForward,
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct OdeFlow<F> {
+pub struct OdeFlow<F, I = Solver> {
     /// The velocity.
     pub field: F,
     /// The steps, increasing.
     pub grid: Grid,
     /// An ODE method.
-    pub solver: Solver,
+    pub solver: I,
 }
 
-impl<F: Field> OdeFlow<F> {
+impl<F: Field, I: Integrator> OdeFlow<F, I> {
     fn stepper(&self) -> Box<dyn Stepper + '_> {
-        // The kind is a programmer's choice, made where the flow is built.
-        #[allow(clippy::expect_used)]
-        self.solver.on_field(&self.field).expect("an ODE method integrates an OdeFlow")
+        self.solver.bind(&self.field, self.grid.last())
     }
 
     /// `T(z)`, or where it failed.
@@ -50,7 +51,17 @@ impl<F: Field> OdeFlow<F> {
     /// # Errors
     /// [`SolveError`] when a state is not finite.
     pub fn solve(&self, z: Tensor<2>) -> Result<Tensor<2>, SolveError> {
-        drive(&mut *self.stepper(), z, &self.grid, |_, _, _| {})
+        self.solve_counted(z).map(|(x, _)| x)
+    }
+
+    /// `T(z)` and the work it took, or where it failed.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    pub fn solve_counted(&self, z: Tensor<2>) -> Result<(Tensor<2>, Statistics), SolveError> {
+        let mut stepper = self.stepper();
+        let x = drive(&mut *stepper, z, &self.solver.stops(&self.grid), |_, _, _| {})?;
+        Ok((x, stepper.statistics()))
     }
 
     /// The states at `knots`, or where it failed.
@@ -58,32 +69,31 @@ impl<F: Field> OdeFlow<F> {
     /// # Errors
     /// [`SolveError`] when a state is not finite.
     pub fn solve_trace(&self, z: Tensor<2>, knots: &[f64]) -> Result<Trajectory, SolveError> {
-        record(&mut *self.stepper(), z, &self.grid, knots)
+        record(&mut *self.stepper(), z, &self.solver.stops(&self.grid), knots)
     }
 }
 
-impl<F: Field> PushForward for OdeFlow<F> {
+impl<F: Field, I: Integrator> PushForward for OdeFlow<F, I> {
     fn push(&self, z: Tensor<2>, _noise: &Noise) -> Tensor<2> {
-        run(&mut *self.stepper(), z, &self.grid)
+        run(&mut *self.stepper(), z, &self.solver.stops(&self.grid))
     }
 }
 
-impl<F: Field> Path for OdeFlow<F> {
+impl<F: Field, I: Integrator> Path for OdeFlow<F, I> {
     fn trace(&self, z: Tensor<2>, knots: &[f64], _noise: &Noise) -> Trajectory {
         let blank = |_| blank_trajectory(&z, knots);
         self.solve_trace(z.clone(), knots).unwrap_or_else(blank)
     }
 }
 
-impl<F: Jvp> Invertible for OdeFlow<F> {
+impl<F: Jvp, I: Integrator> Invertible for OdeFlow<F, I> {
     fn pull(&self, x: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
         let augmented = Augmented { field: &self.field };
-        #[allow(clippy::expect_used)]
-        let mut stepper =
-            self.solver.on_field(&augmented).expect("an ODE method integrates an OdeFlow");
+        let grid = self.solver.stops(&self.grid.reversed());
+        let mut stepper = self.solver.bind(&augmented, grid.last());
         let [n, d] = x.dims();
         let start = Tensor::cat(vec![x.clone(), x.narrow(1, 0, 1).zeros_like()], 1);
-        let end = run(&mut *stepper, start, &self.grid.reversed());
+        let end = run(&mut *stepper, start, &grid);
         (end.clone().narrow(1, 0, d), end.narrow(1, d, 1).reshape([n]))
     }
 }
@@ -248,7 +258,8 @@ pub fn record(
     knots: &[f64],
 ) -> Result<Trajectory, SolveError> {
     let times = grid.times();
-    let (start, end) = (times[0], times[times.len() - 1]);
+    let (first, last) = (times[0], times[times.len() - 1]);
+    let (start, end) = (first.min(last), first.max(last));
     let grid = grid.with_knots(knots);
     let mut seen: Vec<(f64, Tensor<2>)> = Vec::new();
     let wanted = |t: f64| knots.iter().any(|knot| knot.clamp(start, end) == t);

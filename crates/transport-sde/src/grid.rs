@@ -102,6 +102,18 @@ impl Grid {
         &self.0
     }
 
+    /// Its last time.
+    #[must_use]
+    pub fn last(&self) -> f64 {
+        self.0[self.0.len() - 1]
+    }
+
+    /// Its first and last time alone.
+    #[must_use]
+    pub fn ends(&self) -> Self {
+        Self(vec![self.0[0], self.last()])
+    }
+
     /// The same grid, walked the other way.
     #[must_use]
     pub fn reversed(&self) -> Self {

@@ -82,7 +82,7 @@ macro_rules! solvers {
             #[must_use]
             pub fn order(self) -> String {
                 match self {
-                    $(Self::$ode => format!("order {}", ode::$ode::ORDER),)*
+                    $(Self::$ode => format!("order {}", <ode::$ode>::ORDER),)*
                     $(Self::$sde => {
                         let (additive, general) = sde::$sde::STRONG;
                         let weak = sde::$sde::WEAK;
@@ -100,7 +100,7 @@ macro_rules! solvers {
             #[must_use]
             pub fn stages(self) -> usize {
                 match self {
-                    $(Self::$ode => ode::$ode::STAGES,)*
+                    $(Self::$ode => <ode::$ode>::STAGES,)*
                     $(Self::$sde => sde::$sde::STAGES,)*
                     $(Self::$diffusion => diffusion::$diffusion::default().stages(),)*
                 }
@@ -175,7 +175,15 @@ macro_rules! solvers {
 solvers! {
     ode {
         Euler = "euler",
+        Midpoint = "midpoint",
         Heun = "heun",
+        Rk4 = "rk4",
+        Bs32 = "bs32",
+        Dopri5 = "dopri5",
+        Tsit5 = "tsit5",
+        Dop853 = "dop853",
+        AdamsBashforth = "adams-bashforth",
+        Rodas4 = "rodas4",
     }
     sde {
         EulerMaruyama = "euler-maruyama",

@@ -18,8 +18,14 @@ mod kernels;
 mod langevin;
 mod langevin_targets;
 mod likelihood;
+mod ode_adaptive;
+mod ode_orders;
+mod ode_problems;
+mod ode_reference;
+mod ode_stiff;
 mod posteriors;
 mod reversal;
+mod solver_table;
 mod state_dependent;
 
 use transport_core::{Space, device::select};

@@ -1,23 +1,15 @@
 //! Euler's method.
 
-use super::OdeMethod;
-use burn::tensor::Tensor;
-use transport_core::{Field, Times};
+use super::runge_kutta::RungeKutta;
+use super::tableau::Tableau;
 
 /// `x(t+h) = x + h v(x, t)`: order 1, one evaluation.
 ///
 /// # Checked by
-/// `tests/it/convergence.rs`
+/// `tests/it/ode_orders.rs`
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Euler;
 
-impl OdeMethod for Euler {
-    const ORDER: usize = 1;
-    const STAGES: usize = 1;
-    type Memory = ();
-
-    fn step(&self, field: &dyn Field, x: Tensor<2>, t: f64, h: f64, (): &mut ()) -> Tensor<2> {
-        let v = field.eval(x.clone(), Times::Same(t));
-        x + v.mul_scalar(h)
-    }
+impl RungeKutta for Euler {
+    const TABLEAU: Tableau = Tableau { order: 1, c: &[0.0], a: &[&[]], b: &[1.0] };
 }

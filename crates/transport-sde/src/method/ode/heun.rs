@@ -1,10 +1,9 @@
 //! Heun's method: the explicit trapezoidal rule.
 
-use super::OdeMethod;
-use burn::tensor::Tensor;
-use transport_core::{Field, Times};
+use super::runge_kutta::{Embedded, RungeKutta};
+use super::tableau::{Dense, Estimate, Tableau};
 
-/// Order 2, two evaluations.
+/// Order 2, two evaluations; Euler's method is embedded.
 ///
 /// ```text
 /// k₁ = v(x, t),   k₂ = v(x + h k₁, t + h),   x(t+h) = x + ½ h (k₁ + k₂)
@@ -13,19 +12,17 @@ use transport_core::{Field, Times};
 /// # References
 /// Hairer, Nørsett & Wanner (1993), §II.1.
 /// # Checked by
-/// `tests/it/convergence.rs`
+/// `tests/it/ode_orders.rs`
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Heun;
 
-impl OdeMethod for Heun {
-    const ORDER: usize = 2;
-    const STAGES: usize = 2;
-    type Memory = ();
+impl RungeKutta for Heun {
+    const TABLEAU: Tableau =
+        Tableau { order: 2, c: &[0.0, 1.0], a: &[&[], &[1.0]], b: &[0.5, 0.5] };
+}
 
-    fn step(&self, field: &dyn Field, x: Tensor<2>, t: f64, h: f64, (): &mut ()) -> Tensor<2> {
-        let k1 = field.eval(x.clone(), Times::Same(t));
-        let ahead = x.clone() + k1.clone().mul_scalar(h);
-        let k2 = field.eval(ahead, Times::Same(t + h));
-        x + (k1 + k2).mul_scalar(0.5 * h)
-    }
+impl Embedded for Heun {
+    const ESTIMATE: Estimate = Estimate { orders: &[1], rows: &[&[-0.5, 0.5]] };
+    // Hermite's cubic between ends of order 2.
+    const DENSE: Dense = Dense { order: 2, ..Dense::HERMITE };
 }

@@ -1,15 +1,54 @@
 //! One-step and multistep methods for `dx/dt = v(x, t)`.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`tableau`] | explicit Runge–Kutta methods as data, and the engine that walks them |
+//! | `euler` … `dop853` | their constants |
+//! | `adams_bashforth` | multistep methods on any grid |
+//! | `rodas4`, [`jacobian`] | a Rosenbrock method for stiff fields of few dimensions |
+//! | `adaptive`, `control` | steps chosen for each row by its own error |
 
+mod adams_bashforth;
+mod adaptive;
+mod bs32;
+mod control;
+mod dop853;
+mod dopri5;
 mod euler;
 mod heun;
+pub mod jacobian;
+mod lu;
+mod midpoint;
+mod rk4;
+mod rodas4;
+mod rows;
+mod runge_kutta;
+mod segment;
+pub mod tableau;
+#[cfg(test)]
+mod trees;
+mod tsit5;
 
+pub use adams_bashforth::{Adams, AdamsBashforth, History};
+pub use adaptive::{Adaptive, AdaptiveMethod, Attempt};
+pub use bs32::Bs32;
+pub use control::{Tolerance, ToleranceError};
+pub use dop853::Dop853;
+pub use dopri5::Dopri5;
 pub use euler::Euler;
 pub use heun::Heun;
+pub use midpoint::Midpoint;
+pub use rk4::Rk4;
+pub use rodas4::Rodas4;
+pub use runge_kutta::{Embedded, RungeKutta};
+pub use segment::interpolate;
+pub use tsit5::Tsit5;
 
-use crate::driver::{SolveError, Stepper};
+use crate::driver::{SolveError, Statistics, Stepper};
 use burn::tensor::Tensor;
 use std::fmt::Debug;
-use transport_core::Field;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use transport_core::{Field, Times};
 
 /// A method for `dx/dt = v(x, t)`.
 pub trait OdeMethod: Debug + Default + Send + Sync {
@@ -34,19 +73,49 @@ pub trait OdeMethod: Debug + Default + Send + Sync {
     ) -> Tensor<2>;
 }
 
+/// A field that counts its evaluations.
+struct Counted<'a> {
+    field: &'a dyn Field,
+    calls: AtomicUsize,
+    rows: AtomicUsize,
+}
+
+impl<'a> Counted<'a> {
+    fn new(field: &'a dyn Field) -> Self {
+        Self { field, calls: AtomicUsize::new(0), rows: AtomicUsize::new(0) }
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+}
+
+impl Field for Counted<'_> {
+    fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.rows.fetch_add(x.dims()[0], Ordering::Relaxed);
+        self.field.eval(x, t)
+    }
+}
+
 /// An [`OdeMethod`] bound to a field.
 pub struct OdeStepper<'a, M: OdeMethod> {
-    field: &'a dyn Field,
+    field: Counted<'a>,
     method: M,
     memory: M::Memory,
-    evals: usize,
+    accepted: usize,
 }
 
 impl<'a, M: OdeMethod> OdeStepper<'a, M> {
     /// Binds `M` to a field.
     #[must_use]
     pub fn new(field: &'a dyn Field) -> Self {
-        Self { field, method: M::default(), memory: M::Memory::default(), evals: 0 }
+        let (field, method) = (Counted::new(field), M::default());
+        Self { field, method, memory: M::Memory::default(), accepted: 0 }
     }
 }
 
@@ -57,12 +126,20 @@ impl<M: OdeMethod> Debug for OdeStepper<'_, M> {
 }
 
 impl<M: OdeMethod> Stepper for OdeStepper<'_, M> {
-    fn step(&mut self, _k: usize, x: Tensor<2>, t: f64, h: f64) -> Result<Tensor<2>, SolveError> {
-        self.evals += M::STAGES;
-        Ok(self.method.step(self.field, x, t, h, &mut self.memory))
+    fn step(&mut self, k: usize, x: Tensor<2>, t: f64, h: f64) -> Result<Tensor<2>, SolveError> {
+        if k == 0 {
+            self.memory = M::Memory::default();
+        }
+        self.accepted += x.dims()[0];
+        Ok(self.method.step(&self.field, x, t, h, &mut self.memory))
     }
 
     fn evals(&self) -> usize {
-        self.evals
+        self.field.calls()
+    }
+
+    fn statistics(&self) -> Statistics {
+        let (accepted, rejected) = (self.accepted, 0);
+        Statistics { accepted, rejected, evals: self.field.calls(), rows: self.field.rows() }
     }
 }

@@ -1,0 +1,80 @@
+//! Explicit Runge–Kutta methods, and the embedded pairs among them, from their tableaux.
+
+use super::OdeMethod;
+use super::adaptive::{AdaptiveMethod, Attempt};
+use super::tableau::{Dense, Estimate, Span, Tableau, extend, weighted};
+use burn::tensor::Tensor;
+use std::fmt::Debug;
+use transport_core::Field;
+
+/// An explicit Runge–Kutta method: an [`OdeMethod`] by its tableau.
+pub trait RungeKutta: Debug + Default + Send + Sync {
+    /// The coefficients.
+    const TABLEAU: Tableau;
+}
+
+/// A Runge–Kutta method with an embedded one of lower order: an [`AdaptiveMethod`].
+pub trait Embedded: RungeKutta {
+    /// The weights of the error estimate.
+    const ESTIMATE: Estimate;
+    /// The continuous extension.
+    const DENSE: Dense = Dense::HERMITE;
+}
+
+impl<M: RungeKutta> OdeMethod for M {
+    const ORDER: usize = M::TABLEAU.order;
+    const STAGES: usize = M::TABLEAU.b.len();
+    type Memory = ();
+
+    fn step(&self, field: &dyn Field, x: Tensor<2>, t: f64, h: f64, (): &mut ()) -> Tensor<2> {
+        let span = Span::Same { t, h };
+        let k1 = span.eval(field, x.clone(), 0.0);
+        M::TABLEAU.step(field, x, k1, &span)
+    }
+}
+
+impl<M: Embedded> AdaptiveMethod for M {
+    const EXPONENT: usize = match M::ESTIMATE.orders {
+        // e₁²/√(e₁² + e₂²/100) has the order of e₁²/e₂.
+        [first, second, ..] => 2 * (*first + 1) - (*second + 1),
+        [first] => *first + 1,
+        [] => panic!("an embedded pair has an estimate"),
+    };
+    const EMBEDDED: &'static [usize] = M::ESTIMATE.orders;
+    const DENSE_ORDER: usize = M::DENSE.order;
+
+    fn attempt(
+        &self,
+        field: &dyn Field,
+        x: &Tensor<2>,
+        slope: &Tensor<2>,
+        span: &Span<'_>,
+    ) -> Attempt {
+        let mut stages = M::TABLEAU.stages(field, x, slope.clone(), span);
+        let end = M::TABLEAU.advance(x.clone(), &stages, span);
+        let needs_slope = M::ESTIMATE.rows.iter().any(|row| row.len() > M::TABLEAU.b.len());
+        let end_slope = needs_slope.then(|| span.eval(field, end.clone(), 1.0));
+        stages.extend(end_slope.clone());
+        let errors = M::ESTIMATE.rows.iter().map(|e| span.scale(weighted(e, &stages))).collect();
+        stages.truncate(M::TABLEAU.b.len());
+        Attempt { start: x.clone(), end, end_slope, stages, errors }
+    }
+
+    fn dense(
+        &self,
+        field: &dyn Field,
+        step: Attempt,
+        end_slope: Tensor<2>,
+        span: &Span<'_>,
+    ) -> Vec<Tensor<2>> {
+        let Attempt { start, end, mut stages, .. } = step;
+        let slope = stages[0].clone();
+        stages.push(end_slope.clone());
+        extend(&mut stages, (M::DENSE.c, M::DENSE.a), field, &start, span);
+        let rise = end - start;
+        let bend = span.scale(slope.clone()) - rise.clone();
+        let twist = rise.clone().mul_scalar(2.0) - span.scale(slope + end_slope);
+        let further = M::DENSE.d.iter().map(|row| span.scale(weighted(row, &stages)));
+        [rise, bend, twist].into_iter().chain(further).collect()
+    }
+}
