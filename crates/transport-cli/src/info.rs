@@ -41,9 +41,11 @@ fn list() {
     output::line("\nsolvers");
     let mut rows = vec![owned(&["name", "kind", "evaluations a step", "order"])];
     for solver in Solver::ALL {
-        let kind = match solver.kind() {
-            SolverKind::Ode => "deterministic",
-            SolverKind::Sde => "stochastic",
+        let kind = match (solver.kind(), solver.is_stochastic()) {
+            (SolverKind::Diffusion, false) => "diffusion, deterministic",
+            (SolverKind::Diffusion, true) => "diffusion, stochastic",
+            (_, false) => "deterministic",
+            (_, true) => "stochastic",
         };
         let stages = solver.stages().to_string();
         rows.push(owned(&[solver.name(), kind, &stages, &solver.order()]));

@@ -5,7 +5,9 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use transport_core::schedule::Named;
-use transport_core::{Field, Jvp, Noise, Prediction, Schedule, ScoredField, Space, Times};
+use transport_core::{
+    Denoiser, Field, Jvp, Noise, Prediction, Schedule, ScoredField, Space, Times,
+};
 
 /// What a [`Dynamics`] is built from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +110,23 @@ impl Field for Given<'_> {
     fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
         let output = self.output(x.clone(), t);
         self.convert(Prediction::Velocity, output, x, t)
+    }
+}
+
+impl Denoiser for Given<'_> {
+    fn schedule(&self) -> &dyn Schedule {
+        &self.model.schedule
+    }
+
+    fn data(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        let output = self.output(x.clone(), t);
+        self.convert(Prediction::Data, output, x, t)
+    }
+
+    fn posterior(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
+        let output = self.output(x.clone(), t);
+        let data = self.convert(Prediction::Data, output.clone(), x.clone(), t);
+        (data, self.convert(Prediction::Noise, output, x, t))
     }
 }
 

@@ -71,7 +71,7 @@ pub struct ModelConfig {
 pub struct SampleConfig {
     /// The method.
     pub solver: Solver,
-    /// Equal steps over the schedule's domain.
+    /// How many steps: equal ones over the schedule's domain, or a diffusion sampler's own grid.
     pub steps: usize,
 }
 

@@ -204,7 +204,7 @@ impl Schedule for Discrete {
             1.0 => below,
             part => above + part * (below - above),
         };
-        let (alpha, sigma) = (log_alpha.exp(), (-(2.0 * log_alpha).exp_m1()).sqrt());
+        let (alpha, sigma) = (log_alpha.exp(), (2.0 * log_alpha).exp_m1().abs().sqrt());
         let rate = (above - below) * self.steps() as f64;
         Coefs { alpha, sigma, d_alpha: alpha * rate, d_sigma: -alpha * alpha * rate / sigma }
     }

@@ -4,7 +4,9 @@ mod carried;
 mod convergence;
 mod critically_damped;
 mod diagnostics;
+mod diffusion_law;
 mod diffusion_order;
+mod diffusion_published;
 mod driver;
 mod explicit_reverse;
 mod family;
@@ -14,6 +16,7 @@ mod fokker_planck;
 mod fokker_planck_energy;
 mod fokker_planck_residuals;
 mod forward;
+mod grids;
 mod kernels;
 mod langevin;
 mod langevin_targets;
@@ -27,6 +30,7 @@ mod posteriors;
 mod reversal;
 mod solver_table;
 mod state_dependent;
+mod thresholding;
 
 use transport_core::{Space, device::select};
 

@@ -18,7 +18,10 @@ use transport_core::{Density, Invertible, Noise, Prediction, Schedule, Space};
 use transport_models::net::MlpConfig;
 use transport_models::{Dynamics, DynamicsConfig, Given};
 use transport_sde::dynamics::Epsilon;
-use transport_sde::{Family as Stochastic, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind};
+use transport_sde::flow::record;
+use transport_sde::{
+    Family as Stochastic, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, drive,
+};
 
 /// The loss that trains it.
 #[derive(Clone, Copy, Debug)]
@@ -171,11 +174,17 @@ impl Flowing {
         }))
     }
 
+    /// Equal steps over the domain for what integrates a velocity; for a diffusion sampler the
+    /// grid that suits the schedule, with the clean state at its end.
     fn grid(&self, plan: &SampleConfig) -> Grid {
+        let (schedule, steps) = (self.model.schedule(), plan.steps.max(1));
+        let grid = match plan.solver.kind() {
+            SolverKind::Diffusion => Grid::sampling(&schedule, steps),
+            _ => Grid::uniform(schedule.domain(), steps),
+        };
         // A plan's steps are checked where the plan is made.
         #[allow(clippy::expect_used)]
-        Grid::uniform(self.model.schedule().domain(), plan.steps.max(1))
-            .expect("steps over a domain")
+        grid.expect("steps over a domain")
     }
 
     /// `σ(start)`: what the reference of this schedule is scaled by.
@@ -220,6 +229,17 @@ impl Flowing {
                 match knots {
                     None => vec![flow.solve(start, &path)?],
                     Some(knots) => flow.solve_trace(start, knots, &path)?.states,
+                }
+            }
+            SolverKind::Diffusion => {
+                let steps = knots.map_or(grid.clone(), |knots| grid.with_knots(knots));
+                // The kind was asked for.
+                #[allow(clippy::expect_used)]
+                let mut stepper =
+                    solver.on_denoiser(&given, &steps, &path).expect("a diffusion sampler");
+                match knots {
+                    None => vec![drive(&mut *stepper, start, &grid, |_, _, _| {})?],
+                    Some(knots) => record(&mut *stepper, start, &grid, knots)?.states,
                 }
             }
         };
@@ -276,7 +296,7 @@ impl Generator for Flowing {
         // d derivatives a step make a row d times as heavy.
         let size = (CHUNK / self.dim.max(1)).max(16);
         let reference = Gaussian::isotropic(vec![0.0; self.dim], self.reference_std());
-        let grid = self.grid(plan);
+        let grid = self.grid(&SampleConfig { solver: Solver::Heun, ..*plan });
         let end = grid.times()[0];
         let parts = self.chunked(x.len() / self.dim, size, |rows| {
             let field = self.given(context, &rows);

@@ -17,7 +17,8 @@ impl Scales {
     #[must_use]
     pub fn at(schedule: &dyn Schedule, t: f64) -> Self {
         let c = schedule.at(t);
-        Self { alpha: c.alpha, sigma: c.sigma }
+        // −0 would make λ infinite on the wrong side.
+        Self { alpha: c.alpha + 0.0, sigma: c.sigma + 0.0 }
     }
 
     /// `λ = ln(α/σ)`.

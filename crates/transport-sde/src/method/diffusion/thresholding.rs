@@ -13,7 +13,7 @@ pub enum Threshold {
         /// The largest magnitude that the data has.
         bound: f64,
     },
-    /// `D ← clamp(D, −s, s)/s` with `s` the row's percentile of |D|, moved into `[1, most]`.
+    /// `D ← clamp(D, −s, s)/s` with `s = min(max(percentile of the row's |D|, 1), most)`.
     ///
     /// The percentile is interpolated linearly between the sorted magnitudes.
     Dynamic {
@@ -41,8 +41,7 @@ impl<D: Denoiser> Thresholded<D> {
     /// Wraps `denoiser`; the noise prediction follows from the thresholded data.
     ///
     /// # Errors
-    /// [`SettingError`] when the bound is not positive, the percentile outside [0, 1], or `most`
-    /// below 1.
+    /// [`SettingError`] when a bound is not positive or the percentile is outside [0, 1].
     pub fn new(denoiser: D, threshold: Threshold) -> Result<Self, SettingError> {
         match threshold {
             Threshold::Static { bound } => {
@@ -51,7 +50,7 @@ impl<D: Denoiser> Thresholded<D> {
             Threshold::Dynamic { percentile: p, most } => {
                 let holds = (0.0..=1.0).contains(&p);
                 SettingError::unless(holds, "the percentile", p, "between 0 and 1")?;
-                SettingError::unless(most >= 1.0, "the largest threshold", most, "at least 1")?;
+                SettingError::unless(most > 0.0, "the largest threshold", most, "above 0")?;
             }
         }
         Ok(Self { denoiser, threshold, keeps_noise: false })
@@ -68,7 +67,7 @@ impl<D: Denoiser> Thresholded<D> {
         match self.threshold {
             Threshold::Static { bound } => data.clamp(-bound, bound),
             Threshold::Dynamic { percentile: p, most } => {
-                let s = percentile(data.clone().abs(), p).clamp(1.0, most);
+                let s = percentile(data.clone().abs(), p).clamp_min(1.0).clamp_max(most);
                 data.max_pair(-s.clone()).min_pair(s.clone()) / s
             }
         }
