@@ -32,6 +32,7 @@ pub(crate) enum CliError {
     Process(#[from] ProcessError),
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    #[error(transparent)]
     Langevin(#[from] SampleError),
     #[error(transparent)]
     Viz(#[from] VizError),

@@ -36,13 +36,8 @@ pub mod method;
 pub mod simulate;
 
 pub use driver::{SolveError, Statistics, Stepper, drive};
-pub use driver::{SolveError, Stepper, drive};
 pub use dynamics::{Diffusion, Family, Forward, Sde};
-pub use dynamics::{Diffusion, Family, Sde};
 pub use flow::{DiffusionFlow, OdeFlow, SdeFlow};
-pub use flow::{OdeFlow, SdeFlow};
 pub use grid::{Finish, Grid, GridError, Spacing};
-pub use grid::{Grid, GridError};
 pub use method::{Controlled, Solver, SolverKind, Tolerance};
-pub use method::{Solver, SolverKind};
 pub use simulate::{Route, Simulation};

@@ -19,7 +19,6 @@ mod solver;
 pub use diffusion::{DiffusionMethod, DiffusionStepper};
 pub use integrator::{Adaptivity, Controlled, Integrator, NotAdaptive};
 pub use ode::{Adaptive, AdaptiveMethod, OdeMethod, OdeStepper, Tolerance, ToleranceError};
-pub use ode::{OdeMethod, OdeStepper};
 pub use predictor_corrector::{CorrectorStep, PredictorCorrector};
 pub use sde::{SdeMethod, SdeStepper};
 pub use solver::{Solver, SolverKind};

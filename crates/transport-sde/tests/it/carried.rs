@@ -10,7 +10,8 @@ use transport_core::linalg::invert_lower;
 use transport_core::process::CriticallyDamped;
 use transport_core::{Field, LinearSde, Noise, Space, Times};
 use transport_sde::dynamics::{Clock, Linear, LinearInState, Marginals};
-use transport_sde::method::{OdeMethod, SdeMethod};
+use transport_sde::method::SdeMethod;
+use transport_sde::method::sde::{Increment, NoiseKind, Span};
 use transport_sde::{Grid, Sde};
 
 /// Ornstein–Uhlenbeck on a long horizon: `dX = −X ds + √2 dW`, `s ∈ [0, 6]`.
@@ -236,43 +237,35 @@ fn host_score(law: &Mixture, points: &mut [f64]) {
     }
 }
 
-/// The classic fourth-order Runge–Kutta method.
-#[derive(Debug, Default)]
-pub(crate) struct ClassicRk4;
-
-impl OdeMethod for ClassicRk4 {
-    const ORDER: usize = 4;
-    const STAGES: usize = 4;
-    type Memory = ();
-
-    fn step(&self, v: &dyn Field, x: Tensor<2>, t: f64, h: f64, (): &mut ()) -> Tensor<2> {
-        let at = |x: Tensor<2>, t: f64| v.eval(x, Times::Same(t));
-        let ahead = |k: &Tensor<2>, h: f64| x.clone() + k.clone().mul_scalar(h);
-        let k1 = at(x.clone(), t);
-        let k2 = at(ahead(&k1, 0.5 * h), t + 0.5 * h);
-        let k3 = at(ahead(&k2, 0.5 * h), t + 0.5 * h);
-        let k4 = at(ahead(&k3, h), t + h);
-        x + (k1 + k4 + (k2 + k3).mul_scalar(2.0)).mul_scalar(h / 6.0)
-    }
-}
-
 /// Heun's method with the mean of both ends' noise: weak order 2 where b depends on time only.
 #[derive(Debug, Default)]
 pub(crate) struct AdditiveHeun;
 
 impl SdeMethod for AdditiveHeun {
-    const STRONG: (f64, f64) = (1.0, 0.5);
+    type On<'s> = dyn Sde + 's;
+    const NOISE: NoiseKind = NoiseKind::Additive;
+    const STRONG: (f64, f64) = (1.0, 1.0);
     const WEAK: f64 = 2.0;
     const STAGES: usize = 2;
 
-    fn step(&self, sde: &dyn Sde, x: Tensor<2>, t: f64, h: f64, dw: Tensor<2>) -> Tensor<2> {
-        let (start, end) = (Times::Same(t), Times::Same(t + h));
-        let noise =
-            (sde.diffusion(&x, start).apply(dw.clone()) + sde.diffusion(&x, end).apply(dw)) * 0.5;
-        let k1 = sde.drift(x.clone(), start);
-        let ahead = x.clone() + k1.clone().mul_scalar(h) + noise.clone();
-        let k2 = sde.drift(ahead, end);
-        x + (k1 + k2).mul_scalar(0.5 * h) + noise
+    fn bind<'s>(sde: &'s (dyn Sde + 's)) -> Option<&'s Self::On<'s>> {
+        Some(sde)
+    }
+
+    fn step(
+        &self,
+        sde: &Self::On<'_>,
+        x: Tensor<2>,
+        span: Span<'_>,
+        path: &Increment,
+    ) -> Tensor<2> {
+        let (start, end) = (span.at(0.0), span.at(1.0));
+        let noise = |t: Times<'_>| sde.diffusion(&x, t).apply(path.dw.clone());
+        let noise = (noise(start.times()) + noise(end.times())).mul_scalar(0.5);
+        let k1 = sde.drift(x.clone(), start.times());
+        let ahead = x.clone() + span.times_h(k1.clone(), 1.0) + noise.clone();
+        let k2 = sde.drift(ahead, end.times());
+        x + span.times_h(k1 + k2, 0.5) + noise
     }
 }
 

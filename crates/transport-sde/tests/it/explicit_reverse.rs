@@ -2,7 +2,7 @@
 //! from the prior costs.
 
 use crate::carried::{
-    Carrier, ClassicRk4, furthest, in_chunks, line_law, plane_law, standard_errors, two_points_off,
+    Carrier, furthest, in_chunks, line_law, plane_law, standard_errors, two_points_off,
 };
 use crate::space;
 use burn::tensor::Tensor;
@@ -15,6 +15,7 @@ use transport_sde::dynamics::{
     ProbabilityFlow, ReverseError, gaussian_divergence, prior_mismatch,
 };
 use transport_sde::method::OdeStepper;
+use transport_sde::method::ode::Rk4;
 use transport_sde::{Grid, drive};
 
 const N: usize = 100_000;
@@ -204,7 +205,7 @@ fn the_priors_mismatch_is_what_the_flow_makes_of_it() {
     let flow = ProbabilityFlow { sde: process, score }.on_transport_clock(Clock::UNIT);
     let grid = Grid::uniform(transport_core::Interval::UNIT, 400).unwrap();
     let z = space().tensor(vec![0.0, 1.0, -2.0], [3, 1]);
-    let ends = drive(&mut OdeStepper::<ClassicRk4>::new(&flow), z, &grid, |_, _, _| {}).unwrap();
+    let ends = drive(&mut OdeStepper::<Rk4>::new(&flow), z, &grid, |_, _, _| {}).unwrap();
     let ends = to_host(ends);
     let (shift, slope) = (ends[0], ends[1] - ends[0]);
     assert!((ends[2] - (shift - 2.0 * slope)).abs() < 1e-9, "the map is affine: {ends:?}");

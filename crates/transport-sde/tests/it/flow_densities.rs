@@ -1,6 +1,6 @@
 //! The log-density that the probability flow transports equals the exact one.
 
-use crate::carried::{Carrier, Case, ClassicRk4, every_process};
+use crate::carried::{Carrier, Case, every_process};
 use crate::space;
 use burn::tensor::Tensor;
 use transport_core::Noise;
@@ -11,6 +11,7 @@ use transport_sde::drive;
 use transport_sde::dynamics::{Curvature, ExactScore, ProbabilityFlow};
 use transport_sde::likelihood::Augmented;
 use transport_sde::method::OdeStepper;
+use transport_sde::method::ode::Rk4;
 
 fn flow<M: Carrier>(case: &Case<M>) -> ProbabilityFlow<M, ExactScore<Mixture, M>>
 where
@@ -29,7 +30,7 @@ fn density_gap<M: Carrier>(case: &Case<M>, steps: usize) -> f64 {
     let d = x.dims()[1];
     let start = Tensor::cat(vec![x.clone(), x.clone().narrow(1, 0, 1).zeros_like()], 1);
     let augmented = Augmented { field: &flow };
-    let mut stepper = OdeStepper::<ClassicRk4>::new(&augmented);
+    let mut stepper = OdeStepper::<Rk4>::new(&augmented);
     let end = drive(&mut stepper, start, &case.process_grid(steps), |_, _, _| {}).unwrap();
     let log_det = end.clone().narrow(1, d, 1).reshape([n]);
     let carried = case.law_at(case.end()).log_prob(end.narrow(1, 0, d)) + log_det;

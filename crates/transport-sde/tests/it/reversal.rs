@@ -1,7 +1,7 @@
 //! Started from the exact `q_S`, the reverse SDE and the probability flow end in the data's law.
 
 use crate::carried::{
-    AdditiveHeun, Carrier, Case, ClassicRk4, FastScore, every_process, furthest, in_chunks, linear,
+    AdditiveHeun, Carrier, Case, FastScore, every_process, furthest, in_chunks, linear,
     two_points_off,
 };
 use crate::space;
@@ -13,6 +13,7 @@ use transport_core::{Field, LinearSde, Noise, ScoredField, Times};
 use transport_sde::dynamics::{
     Churn, Clock, ExactScore, Linear, MatrixFamily, ProbabilityFlow, Reversed, ScoreFn,
 };
+use transport_sde::method::ode::Rk4;
 use transport_sde::method::{OdeStepper, SdeStepper};
 use transport_sde::{Sde, drive};
 
@@ -34,7 +35,7 @@ fn by_ode<M: Carrier>(case: &Case<M>, steps: usize) -> Vec<f64> {
     let flow = flow.on_transport_clock(case.clock);
     in_chunks(&Noise::new(32, N), |noise| {
         let x = start.sample(&noise.purpose("start"), &space());
-        drive(&mut OdeStepper::<ClassicRk4>::new(&flow), x, &grid, |_, _, _| {}).unwrap()
+        drive(&mut OdeStepper::<Rk4>::new(&flow), x, &grid, |_, _, _| {}).unwrap()
     })
 }
 
