@@ -5,6 +5,7 @@ mod driver;
 mod family;
 mod flows;
 mod fokker_planck;
+mod fokker_planck_agreement;
 mod fokker_planck_energy;
 mod fokker_planck_residuals;
 mod likelihood;
