@@ -2,7 +2,7 @@
 
 use crate::space;
 use burn::tensor::Tensor;
-use transport_core::law::{Density, Gaussian, Law, Score};
+use transport_core::law::{Density, DensityEstimate, Gaussian, Law, Score, StdErr};
 use transport_core::map::{Affine, Invertible, Path, PushForward, Trajectory};
 use transport_core::process::{GaussianKernel, LinearSde, Ve, Vp};
 use transport_core::schedule::{Coefs, Rectified, Schedule};
@@ -44,6 +44,34 @@ fn laws() {
     assert!(score_is_the_gradient(&law, &x, 1e-6).is_err());
     assert!(density_integrates_to_one(&law, 9.0, 200, 1e-6, &space()).is_err());
     assert!(sampling_is_chunk_free(&ChunkBound, &space()).is_err());
+}
+
+/// A log-density with normal errors of known size, reported times `factor`, and a bias.
+struct Noisy {
+    factor: f64,
+    bias: f64,
+}
+
+impl DensityEstimate for Noisy {
+    fn estimate(&self, x: Tensor<2>, noise: &Noise) -> (Tensor<1>, StdErr) {
+        let error = noise.normal(1, &Space::of(&x)).mul_scalar(0.3).add_scalar(self.bias);
+        let exact = Gaussian::standard(2).log_prob(x);
+        let reported = exact.full_like(0.3 * self.factor);
+        (exact + error.squeeze_dim(1), StdErr(reported))
+    }
+}
+
+#[test]
+fn estimates() {
+    let (noise, exact) = (Noise::new(3, 4000), Gaussian::standard(2));
+    let x = noise.purpose("points").normal(2, &space());
+    let check = |factor: f64, bias: f64| {
+        estimate_is_calibrated(&Noisy { factor, bias }, &exact, &x, &noise, 0.1)
+    };
+    assert!(check(1.0, 0.0).is_ok());
+    assert!(check(1.1, 0.0).is_err(), "a standard error a tenth too large");
+    assert!(check(0.9, 0.0).is_err(), "a standard error a tenth too small");
+    assert!(check(1.0, 0.03).is_err(), "a bias of a tenth of a standard error");
 }
 
 /// An affine map whose log-determinant has the wrong sign, whose inverse forgets the shift, and

@@ -1,16 +1,13 @@
-//! The finite-volume solver: conservation, positivity, stationarity, orders, and its agreement with
-//! closed forms and particles.
+//! The finite-volume solver: conservation, positivity, stationarity, orders, and what it refuses.
 
 use crate::space;
 use burn::tensor::Tensor;
-use transport_core::law::{Gaussian, Law, Mixture, OracleFlow, PointLaw};
-use transport_core::schedule::Rectified;
-use transport_core::{Interval, LinearSde, Noise, Times, device::to_host, process::Vp};
-use transport_sde::dynamics::Epsilon;
+use transport_core::law::Gaussian;
+use transport_core::{Interval, LinearSde, Times, process::Vp};
 use transport_sde::fokker_planck::{
     Axis, FokkerPlanck, FokkerPlanckError, Generator, Mesh, Noised, Scheme,
 };
-use transport_sde::{Diffusion, Family, Grid, Sde, SdeFlow, Solver};
+use transport_sde::{Diffusion, Grid, Sde};
 
 /// `dX = −θ X dt + σ dW`.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +55,7 @@ pub(crate) struct DoubleWell {
 }
 
 impl DoubleWell {
-    fn gibbs(&self, mesh: &Mesh) -> Vec<f64> {
+    pub(crate) fn gibbs(&self, mesh: &Mesh) -> Vec<f64> {
         let v = |x: &f64| x.powi(4) / 4.0 - x * x / 2.0;
         let row = |x: &[f64]| (-2.0 / self.sigma.powi(2) * x.iter().map(v).sum::<f64>()).exp();
         mesh.normalised(&mesh.centres().chunks_exact(mesh.dim()).map(row).collect::<Vec<_>>())
@@ -108,23 +105,29 @@ impl Sde for Whirl {
     }
 }
 
-fn line(half: f64, cells: usize) -> Mesh {
+pub(crate) fn line(half: f64, cells: usize) -> Mesh {
     Mesh::new(vec![Axis::new(-half, half, cells)]).unwrap()
 }
 
-fn square(half: f64, cells: usize) -> Mesh {
+pub(crate) fn square(half: f64, cells: usize) -> Mesh {
     Mesh::new(vec![Axis::new(-half, half, cells); 2]).unwrap()
 }
 
-fn uniform(end: f64, steps: usize) -> Grid {
+pub(crate) fn uniform(end: f64, steps: usize) -> Grid {
     Grid::uniform(Interval { start: 0.0, end }, steps).unwrap()
 }
 
-fn short(values: &[f64]) -> String {
+pub(crate) fn short(values: &[f64]) -> String {
     values.iter().map(|v| format!("{v:.1e}")).collect::<Vec<_>>().join(", ")
 }
 
-fn solve(sde: &dyn Sde, mesh: &Mesh, scheme: Scheme, start: &[f64], grid: &Grid) -> Vec<f64> {
+pub(crate) fn solve(
+    sde: &dyn Sde,
+    mesh: &Mesh,
+    scheme: Scheme,
+    start: &[f64],
+    grid: &Grid,
+) -> Vec<f64> {
     let solver = FokkerPlanck { sde, mesh: mesh.clone(), space: space(), scheme };
     solver.solve(start, grid, |_, _, _| {}).unwrap().density
 }
@@ -222,7 +225,7 @@ fn ou_error(cells: usize, steps: usize, scheme: Scheme) -> f64 {
 #[test]
 fn second_order_in_space() {
     let errors = [50, 100, 200, 400].map(|cells| ou_error(cells, 2000, Scheme::Midpoint));
-    println!("OU: L1 errors on 50, 100, 200, 400 cells: {errors:.2?}",);
+    println!("OU: L1 errors on 50, 100, 200, 400 cells: {}", short(&errors));
     for pair in errors.windows(2) {
         let order = (pair[0] / pair[1]).log2();
         println!("order {order:.3}");
@@ -278,7 +281,8 @@ fn kinetic_noise_is_first_order() {
     assert!(orders[1] > 0.75 && orders[1] < 1.2, "{errors:?}");
 }
 
-/// Against the same mesh with 64 times as many steps, so that the error in space drops out.
+/// Against the same mesh with 32 times as many steps or more, so that the error in space drops out.
+/// In the double well, whose tails fall fast, fluxes are cut in most steps, and the order stays.
 #[test]
 fn declared_orders_in_time() {
     let process = Ou { theta: 1.0, sigma: 1.0 };
@@ -301,144 +305,6 @@ fn declared_orders_in_time() {
             );
         }
     }
-}
-
-/// Pearson's χ² of points against a density, on bins of `group` cells along each axis with at
-/// least 50 points expected, in standard deviations above its mean.
-fn chi_squared(mesh: &Mesh, density: &[f64], points: &[f64], group: usize) -> f64 {
-    let n = (points.len() / mesh.dim()) as f64;
-    let observed = mesh.histogram(points);
-    let coarse = |values: &[f64]| {
-        let mut bins = std::collections::BTreeMap::new();
-        for (cell, value) in values.iter().enumerate() {
-            let cells = mesh.axes()[0].cells;
-            let key = if mesh.dim() == 1 {
-                (cell / group, 0)
-            } else {
-                (cell / cells / group, cell % cells / group)
-            };
-            *bins.entry(key).or_insert(0.0) += value * mesh.volume() * n;
-        }
-        bins.into_values().collect::<Vec<f64>>()
-    };
-    let pairs = coarse(density).into_iter().zip(coarse(&observed));
-    let terms: Vec<f64> =
-        pairs.filter(|(e, _)| *e >= 50.0).map(|(e, o)| (o - e).powi(2) / e).collect();
-    let freedom = terms.len() as f64 - 1.0;
-    (terms.iter().sum::<f64>() - freedom) / (2.0 * freedom).sqrt()
-}
-
-const PARTICLES: usize = 100_000;
-
-/// Particles at the knots. On a line they are carried two to a row, each coordinate by itself.
-fn particles(sde: impl Sde, start: &dyn Law, grid: Grid, knots: &[f64]) -> Vec<Vec<f64>> {
-    let rows = PARTICLES * start.dim() / 2;
-    let noise = Noise::new(31, rows);
-    let x = start.sample(&noise.resized(PARTICLES).purpose("start"), &space()).reshape([rows, 2]);
-    let flow = SdeFlow { sde, grid, solver: Solver::EulerMaruyama };
-    flow.solve_trace(x, knots, &noise).unwrap().states.into_iter().map(to_host).collect()
-}
-
-/// OU: solver, particles and closed form. χ² above its mean by four standard deviations or more has
-/// a false-alarm rate under 1e-3 for a random seed (χ² is skewed), none for this one.
-#[test]
-fn ou_agrees_three_ways() {
-    let process = Ou { theta: 1.0, sigma: 1.0 };
-    let start = Mixture::new(
-        vec![0.4, 0.6],
-        vec![Gaussian::isotropic(vec![-1.5], 0.3), Gaussian::isotropic(vec![1.0], 0.4)],
-    )
-    .unwrap();
-    let law = Noised { law: start.clone(), process };
-    let mesh = line(6.0, 480);
-    let density = mesh.density(&start, &space());
-    let end = solve(&Linear(process), &mesh, Scheme::Midpoint, &density, &uniform(0.5, 200));
-    let exact = mesh.density(&law.at(0.5), &space());
-    let gap = mesh.l1(&end, &exact);
-    let points = particles(Linear(process), &start, uniform(0.5, 200), &[0.5]).remove(0);
-    let (solver, closed) =
-        (chi_squared(&mesh, &end, &points, 8), chi_squared(&mesh, &exact, &points, 8));
-    println!(
-        "OU: solver to closed form {gap:.1e} (L1); particles {solver:+.1} and {closed:+.1} sd"
-    );
-    assert!(gap < 1e-3, "{gap}");
-    assert!(solver < 4.0 && closed < 4.0, "{solver} {closed}");
-    // Five per cent more noise is seen.
-    let wrong = particles(Linear(Ou { sigma: 1.05, ..process }), &start, uniform(0.5, 200), &[0.5]);
-    assert!(chi_squared(&mesh, &end, &wrong[0], 8) > 20.0);
-}
-
-/// The double well from one side: solver and particles on the way, with the closed form at the end.
-#[test]
-fn double_well_agrees_on_the_way_and_at_the_end() {
-    let (well, step) = (|| DoubleWell { sigma: 1.0 }, 0.005);
-    let grid = |end: f64| uniform(end, (end / step) as usize);
-    let mesh = line(4.0, 320);
-    let gibbs = well().gibbs(&mesh);
-    let left = Gaussian::isotropic(vec![-1.0], 0.3);
-    let both = vec![Gaussian::isotropic(vec![-0.8], 0.4), Gaussian::isotropic(vec![0.8], 0.4)];
-    let both = Mixture::new(vec![0.5, 0.5], both).unwrap();
-    let run = |start: &[f64], end, steps| {
-        solve(&well(), &mesh, Scheme::Midpoint, start, &uniform(end, steps))
-    };
-    let transient = run(&mesh.density(&left, &space()), 1.0, 200);
-    let gap = mesh.l1(&run(&transient, 100.0, 1000), &gibbs);
-    let points = particles(well(), &left, grid(1.0), &[1.0]).remove(0);
-    let on_the_way = chi_squared(&mesh, &transient, &points, 8);
-    let unmixed = chi_squared(&mesh, &gibbs, &points, 8);
-    // From both sides at once, the slow passage over the barrier need not be waited for.
-    let points = particles(well(), &both, grid(3.0), &[3.0]).remove(0);
-    let at_the_end = chi_squared(&mesh, &gibbs, &points, 8);
-    println!("double well: solver at t = 100 to Gibbs {gap:.1e} (L1)");
-    println!("particles {on_the_way:+.1} sd on the way, {at_the_end:+.1} sd at the end");
-    assert!(gap < 1e-11, "{gap}");
-    assert!(on_the_way < 4.0 && at_the_end < 4.0, "{on_the_way} {at_the_end}");
-    assert!(unmixed > 100.0, "at t = 1 the law is still far from Gibbs: {unmixed}");
-}
-
-fn plane_mixture() -> Mixture {
-    Mixture::new(
-        vec![0.5, 0.3, 0.2],
-        vec![
-            Gaussian::isotropic(vec![-1.2, -0.6], 0.5),
-            Gaussian::isotropic(vec![1.3, 0.4], 0.6),
-            Gaussian::new(vec![0.0, 1.5], vec![0.5, 0.15, 0.15, 0.3]).unwrap(),
-        ],
-    )
-    .unwrap()
-}
-
-/// The bridge from N(0, I) to a mixture in the plane, on straight lines with noise:
-/// `dX = (v + ½ s) dt + dW`.
-fn bridge() -> Family<OracleFlow<Mixture, Rectified>, Rectified> {
-    let field = OracleFlow { law: plane_mixture(), schedule: Rectified };
-    Family { field, schedule: Rectified, epsilon: Epsilon::Constant(0.5) }
-}
-
-fn bridge_solution(cells: usize, steps: usize) -> (Mesh, Vec<f64>, f64) {
-    let mesh = square(5.0, cells);
-    let start = mesh.density(&Gaussian::standard(2), &space());
-    let end = solve(&bridge(), &mesh, Scheme::Midpoint, &start, &uniform(1.0, steps));
-    let gap = mesh.l1(&end, &mesh.density(&plane_mixture(), &space()));
-    (mesh, end, gap)
-}
-
-/// The solver converges to the exact law of the bridge at second order, and particles follow it.
-#[test]
-fn mixture_bridge_agrees_three_ways() {
-    let (_, _, coarse) = bridge_solution(30, 40);
-    let (mesh, end, fine) = bridge_solution(60, 80);
-    let order = (coarse / fine).log2();
-    let exact = mesh.density(&plane_mixture(), &space());
-    // Euler–Maruyama's own bias is seen at 100 steps (+4.3 sd), and no more at 200.
-    let points = particles(bridge(), &Gaussian::standard(2), uniform(1.0, 200), &[1.0]).remove(0);
-    let (solver, closed) =
-        (chi_squared(&mesh, &end, &points, 5), chi_squared(&mesh, &exact, &points, 5));
-    println!(
-        "bridge: L1 {coarse:.1e} on 30², {fine:.1e} on 60², order {order:.2}; particles {solver:+.1} and {closed:+.1} sd"
-    );
-    assert!(fine < 0.05 && (order - 2.0).abs() < 0.3, "{coarse} {fine} {order}");
-    assert!(solver < 4.0 && closed < 4.0, "{solver} {closed}");
 }
 
 /// Full-matrix noise that happens to be diagonal is taken; what the solver cannot do is refused by
@@ -498,7 +364,6 @@ fn noiseless_axes_are_upwind() {
         assert!((forward - expected.0).abs() < 1e-12 && (backward - expected.1).abs() < 1e-12);
     }
     assert!((mesh.integrate(&generator.apply(&[1.0, 2.0, 3.0, 4.0]))).abs() < 1e-15);
-    assert_eq!(PointLaw::dim(&plane_mixture()), 2);
 }
 
 /// One matrix serves all steps when nothing changes, though their ends are rounded.
@@ -510,4 +375,5 @@ fn matrices_are_reused() {
     let solver = FokkerPlanck { sde: &well, mesh, space: space(), scheme: Scheme::Midpoint };
     let took = solver.solve(&start, &uniform(1.0, 30), |_, _, _| {}).unwrap();
     assert_eq!((took.steps, took.factored), (30, 1));
+    assert!(took.limited > 10, "the walls' steep drift empties cells within a step: {took:?}");
 }

@@ -13,6 +13,7 @@ mod family;
 mod flow_densities;
 mod flows;
 mod fokker_planck;
+mod fokker_planck_agreement;
 mod fokker_planck_energy;
 mod fokker_planck_residuals;
 mod forward;
