@@ -6,6 +6,7 @@ mod family;
 mod flows;
 mod forward;
 mod kernels;
+mod processes_page;
 
 use transport_core::{Space, device::select};
 
