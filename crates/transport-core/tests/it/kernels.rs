@@ -92,7 +92,7 @@ fn geometric_brownian_motion_is_log_normal() {
     // Moments: E X = x e^{μt}, E X² = x² e^{(2μ + σ²)t}.
     let (mean, variance) = process.moments(&[2.0], &[0.3], 0.0, 2.0);
     assert!((mean[0] - 2.0 * 0.6f64.exp()).abs() < 1e-12);
-    let second = (0.3 + 4.0) * (2.0 * (0.6_f64 + 0.25)).exp();
+    let second = (0.3 + 4.0) * f64::exp(2.0 * (0.6 + 0.25));
     assert!((variance[0] - (second - mean[0] * mean[0])).abs() < 1e-9);
 }
 

@@ -320,10 +320,10 @@ pub(crate) fn moments(law: &Mixture) -> (Vec<f64>, Vec<f64>) {
     }
     let mut covariance = vec![0.0; d * d];
     for (g, w) in law.components().iter().zip(law.weights()) {
-        for k in 0..d * d {
+        for (k, entry) in covariance.iter_mut().enumerate() {
             let (i, j) = (k / d, k % d);
             let shift = (g.mean()[i] - mean[i]) * (g.mean()[j] - mean[j]);
-            covariance[k] += w * (g.covariance()[k] + shift);
+            *entry += w * (g.covariance()[k] + shift);
         }
     }
     (mean, covariance)

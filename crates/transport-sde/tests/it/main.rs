@@ -28,6 +28,7 @@ mod ode_problems;
 mod ode_reference;
 mod ode_stiff;
 mod posteriors;
+mod processes_page;
 mod reversal;
 mod solver_table;
 mod state_dependent;
