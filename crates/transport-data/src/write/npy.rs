@@ -31,9 +31,12 @@ pub fn write_npy_array(path: &Path, shape: &[usize], values: &[f64]) -> Result<(
 /// Magic, version 1.0, the header's length and the header, padded so that the values start at a
 /// multiple of 64.
 fn content(out: &mut dyn Write, shape: &[usize], values: &[f64]) -> io::Result<()> {
-    // A comma after each length: that is a Python tuple for any number of them.
-    let shape: String = shape.iter().map(|length| format!("{length}, ")).collect();
-    let shape = shape.trim_end();
+    // As NumPy writes a tuple: one length alone keeps its comma.
+    let lengths: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let shape = match &lengths[..] {
+        [only] => format!("{only},"),
+        several => several.join(", "),
+    };
     let dictionary = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}");
     let padded = (10 + dictionary.len() + 1).next_multiple_of(64) - 10;
     let header = format!("{dictionary:width$}\n", width = padded - 1);
