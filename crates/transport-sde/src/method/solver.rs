@@ -1,9 +1,10 @@
 //! The methods by name: what a configuration file or a flag can ask for.
 
-use super::ode::{self, OdeMethod, OdeStepper};
+use super::ode::{self, Ahead, OdeMethod, OdeStepper};
 use super::sde::{self, SdeMethod, SdeStepper};
 use crate::driver::Stepper;
 use crate::dynamics::Sde;
+use crate::grid::Grid;
 use serde::{Deserialize, Serialize};
 use transport_core::{Field, Noise};
 
@@ -83,6 +84,20 @@ macro_rules! solvers {
             pub fn on_field(self, field: &dyn Field) -> Option<Box<dyn Stepper + '_>> {
                 match self {
                     $(Self::$ode => Some(Box::new(OdeStepper::<ode::$ode>::new(field))),)*
+                    $(Self::$sde => None,)*
+                }
+            }
+
+            /// The method bound to a field and to the steps of a grid, when it is an ODE method;
+            /// it may be driven on a finer grid.
+            #[must_use]
+            pub fn along<'a>(
+                self,
+                field: &'a dyn Field,
+                grid: &Grid,
+            ) -> Option<Box<dyn Stepper + 'a>> {
+                match self {
+                    $(Self::$ode => Some(Box::new(Ahead::<ode::$ode>::new(field, grid))),)*
                     $(Self::$sde => None,)*
                 }
             }

@@ -5,6 +5,7 @@ mod driver;
 mod family;
 mod flows;
 mod ode_adaptive;
+mod ode_dense;
 mod ode_orders;
 mod ode_problems;
 mod ode_reference;
