@@ -12,7 +12,8 @@ use transport_core::{Denoiser, Field, Invertible, Jvp, Noise, Path, PushForward,
 /// The flow of a velocity field over an increasing grid: `T = Φ_{start→end}`.
 ///
 /// The steps are the grid's ([`Solver`]), or chosen by the error of each row
-/// ([`Controlled`](crate::Controlled)), between the grid's ends.
+/// ([`Controlled`](crate::Controlled)), between the grid's ends. States between steps come from
+/// the method's continuous extension: looking at a path does not change it.
 ///
 /// A deterministic [`PushForward`] with a [`Path`]; [`Invertible`] where the field has a
 /// derivative. The trait methods let numbers that are not finite through; [`OdeFlow::solve`]
@@ -43,7 +44,7 @@ pub struct OdeFlow<F, I = Solver> {
 
 impl<F: Field, I: Integrator> OdeFlow<F, I> {
     fn stepper(&self) -> Box<dyn Stepper + '_> {
-        self.solver.bind(&self.field, self.grid.last())
+        self.solver.bind(&self.field, &self.grid)
     }
 
     /// `T(z)`, or where it failed.
@@ -90,7 +91,7 @@ impl<F: Jvp, I: Integrator> Invertible for OdeFlow<F, I> {
     fn pull(&self, x: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
         let augmented = Augmented { field: &self.field };
         let grid = self.solver.stops(&self.grid.reversed());
-        let mut stepper = self.solver.bind(&augmented, grid.last());
+        let mut stepper = self.solver.bind(&augmented, &grid);
         let [n, d] = x.dims();
         let start = Tensor::cat(vec![x.clone(), x.narrow(1, 0, 1).zeros_like()], 1);
         let end = run(&mut *stepper, start, &grid);

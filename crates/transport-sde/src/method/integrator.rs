@@ -9,11 +9,11 @@ use transport_core::Field;
 
 /// A choice of method, and of who chooses the steps.
 pub trait Integrator: Clone + Debug + Send + Sync {
-    /// The method bound to a field, for a path that ends at `end`.
+    /// The method bound to a field, for paths along a grid; it may be driven on a finer one.
     ///
     /// # Panics
     /// When it is no method for fields.
-    fn bind<'a>(&self, field: &'a dyn Field, end: f64) -> Box<dyn Stepper + 'a>;
+    fn bind<'a>(&self, field: &'a dyn Field, grid: &Grid) -> Box<dyn Stepper + 'a>;
 
     /// The times of a grid that it stops at.
     fn stops(&self, grid: &Grid) -> Grid {
@@ -23,10 +23,10 @@ pub trait Integrator: Clone + Debug + Send + Sync {
 
 /// A step of the grid is a step of the method.
 impl Integrator for Solver {
-    fn bind<'a>(&self, field: &'a dyn Field, _end: f64) -> Box<dyn Stepper + 'a> {
+    fn bind<'a>(&self, field: &'a dyn Field, grid: &Grid) -> Box<dyn Stepper + 'a> {
         // The kind is a programmer's choice, made where the flow is built.
         #[allow(clippy::expect_used)]
-        self.on_field(field).expect("an ODE method integrates an OdeFlow")
+        self.along(field, grid).expect("an ODE method integrates an OdeFlow")
     }
 }
 
@@ -53,8 +53,8 @@ pub struct Controlled {
 }
 
 impl Integrator for Controlled {
-    fn bind<'a>(&self, field: &'a dyn Field, end: f64) -> Box<dyn Stepper + 'a> {
-        (self.adaptivity.bind)(field, self.tolerance, end)
+    fn bind<'a>(&self, field: &'a dyn Field, grid: &Grid) -> Box<dyn Stepper + 'a> {
+        (self.adaptivity.bind)(field, self.tolerance, grid.last())
     }
 
     fn stops(&self, grid: &Grid) -> Grid {

@@ -1,7 +1,7 @@
 //! The methods by name: what a configuration file or a flag can ask for.
 
 use super::diffusion::{self, DiffusionMethod, DiffusionStepper};
-use super::ode::{self, OdeMethod, OdeStepper};
+use super::ode::{self, Ahead, OdeMethod, OdeStepper};
 use super::sde::{self, BrownianTree, SdeMethod, SdeStepper};
 use crate::driver::Stepper;
 use crate::dynamics::Sde;
@@ -113,6 +113,20 @@ macro_rules! solvers {
                     $(Self::$ode => Some(Box::new(OdeStepper::<ode::$ode>::new(field))),)*
                     $(Self::$sde => None,)*
                     $(Self::$diffusion => None,)*
+                }
+            }
+
+            /// The method bound to a field and to the steps of a grid, when it is an ODE method;
+            /// it may be driven on a finer grid.
+            #[must_use]
+            pub fn along<'a>(
+                self,
+                field: &'a dyn Field,
+                grid: &Grid,
+            ) -> Option<Box<dyn Stepper + 'a>> {
+                match self {
+                    $(Self::$ode => Some(Box::new(Ahead::<ode::$ode>::new(field, grid))),)*
+                    _ => None,
                 }
             }
 

@@ -23,6 +23,7 @@ mod langevin;
 mod langevin_targets;
 mod likelihood;
 mod ode_adaptive;
+mod ode_dense;
 mod ode_orders;
 mod ode_problems;
 mod ode_reference;

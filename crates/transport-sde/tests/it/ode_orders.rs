@@ -4,7 +4,7 @@ use crate::ode_problems::{Rowwise, spiral, spiral_at};
 use crate::space;
 use burn::tensor::Tensor;
 use transport_core::device::to_host;
-use transport_sde::method::ode::tableau::{Dense, Estimate, Span, Tableau};
+use transport_sde::method::ode::tableau::{Estimate, Span, Tableau};
 use transport_sde::method::ode::{
     Adams, AdamsBashforth, Bs32, Dop853, Dopri5, Embedded, Euler, Heun, Midpoint, Rk4, Rodas4,
     RungeKutta, Tsit5, interpolate,
@@ -173,7 +173,6 @@ impl RungeKutta for WrongPair {
 
 impl Embedded for WrongPair {
     const ESTIMATE: Estimate = Estimate { orders: &[1], rows: &[&[0.5, 0.5]] };
-    const DENSE: Dense = Dense { order: 3, c: &[], a: &[], d: &[&[1.0, -1.0, 1.0]] };
 }
 
 #[test]

@@ -214,7 +214,9 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
     /// Tries a step of each row, and keeps those that are exact enough.
     fn attempt(&mut self, k: usize, rows: Rows, target: f64) -> Result<Rows, SolveError> {
         let limit = self.horizon.unwrap_or(target);
-        let strides: Vec<Stride> = rows.clocks.iter().map(|clock| clock.stride(limit)).collect();
+        let longest = self.tolerance.longest();
+        let strides: Vec<Stride> =
+            rows.clocks.iter().map(|clock| clock.stride(limit, longest)).collect();
         let (t, h) = spans(&rows.clocks, &strides);
         let span = Span::each(&t, &h, &Space::of(&rows.x));
         let step = self.method.attempt(&self.field, &rows.x, &rows.slope, &span);

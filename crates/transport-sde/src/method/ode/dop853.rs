@@ -16,11 +16,11 @@ pub struct Dop853;
 
 impl RungeKutta for Dop853 {
     const TABLEAU: Tableau = Tableau { order: 8, c: C, a: A, b: B };
+    const DENSE: Dense = Dense { order: 7, c: DENSE_C, a: DENSE_A, d: DENSE_D };
 }
 
 impl Embedded for Dop853 {
     const ESTIMATE: Estimate = Estimate { orders: &[5, 3], rows: &[E5, E3] };
-    const DENSE: Dense = Dense { order: 7, c: DENSE_C, a: DENSE_A, d: DENSE_D };
 }
 
 #[rustfmt::skip]

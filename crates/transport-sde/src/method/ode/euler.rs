@@ -1,7 +1,7 @@
 //! Euler's method.
 
 use super::runge_kutta::RungeKutta;
-use super::tableau::Tableau;
+use super::tableau::{Dense, Tableau};
 
 /// `x(t+h) = x + h v(x, t)`: order 1, one evaluation.
 ///
@@ -12,4 +12,5 @@ pub struct Euler;
 
 impl RungeKutta for Euler {
     const TABLEAU: Tableau = Tableau { order: 1, c: &[0.0], a: &[&[]], b: &[1.0] };
+    const DENSE: Dense = Dense { order: 1, ..Dense::HERMITE };
 }

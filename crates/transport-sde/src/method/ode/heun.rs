@@ -19,10 +19,10 @@ pub struct Heun;
 impl RungeKutta for Heun {
     const TABLEAU: Tableau =
         Tableau { order: 2, c: &[0.0, 1.0], a: &[&[], &[1.0]], b: &[0.5, 0.5] };
+    // Hermite's cubic between ends of order 2.
+    const DENSE: Dense = Dense { order: 2, ..Dense::HERMITE };
 }
 
 impl Embedded for Heun {
     const ESTIMATE: Estimate = Estimate { orders: &[1], rows: &[&[-0.5, 0.5]] };
-    // Hermite's cubic between ends of order 2.
-    const DENSE: Dense = Dense { order: 2, ..Dense::HERMITE };
 }

@@ -1,7 +1,7 @@
 //! The explicit midpoint rule.
 
 use super::runge_kutta::RungeKutta;
-use super::tableau::Tableau;
+use super::tableau::{Dense, Tableau};
 
 /// Order 2, two evaluations.
 ///
@@ -19,4 +19,5 @@ pub struct Midpoint;
 impl RungeKutta for Midpoint {
     const TABLEAU: Tableau =
         Tableau { order: 2, c: &[0.0, 0.5], a: &[&[], &[0.5]], b: &[0.0, 1.0] };
+    const DENSE: Dense = Dense { order: 2, ..Dense::HERMITE };
 }

@@ -7,9 +7,11 @@
 //! | `adams_bashforth` | multistep methods on any grid |
 //! | `rodas4`, [`jacobian`] | a Rosenbrock method for stiff fields of few dimensions |
 //! | `adaptive`, `control` | steps chosen for each row by its own error |
+//! | `ahead` | states between the steps of a grid |
 
 mod adams_bashforth;
 mod adaptive;
+mod ahead;
 mod bs32;
 mod control;
 mod dop853;
@@ -31,6 +33,7 @@ mod tsit5;
 
 pub use adams_bashforth::{Adams, AdamsBashforth, History};
 pub use adaptive::{Adaptive, AdaptiveMethod, Attempt};
+pub use ahead::Ahead;
 pub use bs32::Bs32;
 pub use control::{Tolerance, ToleranceError};
 pub use dop853::Dop853;
@@ -46,8 +49,10 @@ pub use tsit5::Tsit5;
 
 use crate::driver::{SolveError, Statistics, Stepper};
 use burn::tensor::Tensor;
+use segment::hermite;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tableau::Span;
 use transport_core::{Field, Times};
 
 /// A method for `dx/dt = v(x, t)`.
@@ -71,6 +76,24 @@ pub trait OdeMethod: Debug + Default + Send + Sync {
         h: f64,
         memory: &mut Self::Memory,
     ) -> Tensor<2>;
+
+    /// `x(t + θh)` inside a step that has been taken: Hermite's cubic, two evaluations, unless
+    /// the method has a continuous extension of its own.
+    ///
+    /// # Shapes
+    /// `start`, `end`: `[n, d]`.
+    fn between(
+        &self,
+        field: &dyn Field,
+        (start, end): (&Tensor<2>, &Tensor<2>),
+        (t, h): (f64, f64),
+        theta: f64,
+    ) -> Tensor<2> {
+        let span = Span::Same { t, h };
+        let slopes = (span.eval(field, start.clone(), 0.0), span.eval(field, end.clone(), 1.0));
+        let terms = hermite(end.clone() - start.clone(), slopes, &span);
+        interpolate(start, &terms, &vec![theta; start.dims()[0]])
+    }
 }
 
 /// A field that counts its evaluations.
@@ -116,6 +139,13 @@ impl<'a, M: OdeMethod> OdeStepper<'a, M> {
     pub fn new(field: &'a dyn Field) -> Self {
         let (field, method) = (Counted::new(field), M::default());
         Self { field, method, memory: M::Memory::default(), accepted: 0 }
+    }
+}
+
+impl<M: OdeMethod> OdeStepper<'_, M> {
+    /// The state at `t + θh` inside a step between two states.
+    fn between(&self, ends: (&Tensor<2>, &Tensor<2>), t: f64, h: f64, theta: f64) -> Tensor<2> {
+        self.method.between(&self.field, ends, (t, h), theta)
     }
 }
 

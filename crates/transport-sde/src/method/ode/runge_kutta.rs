@@ -2,6 +2,7 @@
 
 use super::OdeMethod;
 use super::adaptive::{AdaptiveMethod, Attempt};
+use super::segment::{hermite, interpolate};
 use super::tableau::{Dense, Estimate, Span, Tableau, extend, weighted};
 use burn::tensor::Tensor;
 use std::fmt::Debug;
@@ -11,14 +12,14 @@ use transport_core::Field;
 pub trait RungeKutta: Debug + Default + Send + Sync {
     /// The coefficients.
     const TABLEAU: Tableau;
+    /// The continuous extension.
+    const DENSE: Dense = Dense::HERMITE;
 }
 
 /// A Runge–Kutta method with an embedded one of lower order: an [`AdaptiveMethod`].
 pub trait Embedded: RungeKutta {
     /// The weights of the error estimate.
     const ESTIMATE: Estimate;
-    /// The continuous extension.
-    const DENSE: Dense = Dense::HERMITE;
 }
 
 impl<M: RungeKutta> OdeMethod for M {
@@ -31,6 +32,41 @@ impl<M: RungeKutta> OdeMethod for M {
         let k1 = span.eval(field, x.clone(), 0.0);
         M::TABLEAU.step(field, x, k1, &span)
     }
+
+    fn between(
+        &self,
+        field: &dyn Field,
+        (start, end): (&Tensor<2>, &Tensor<2>),
+        (t, h): (f64, f64),
+        theta: f64,
+    ) -> Tensor<2> {
+        let span = Span::Same { t, h };
+        let k1 = span.eval(field, start.clone(), 0.0);
+        // Hermite's cubic reads the first stage alone.
+        let stages = match M::DENSE.d.is_empty() {
+            true => vec![k1],
+            false => M::TABLEAU.stages(field, start, k1, &span),
+        };
+        let end_slope = span.eval(field, end.clone(), 1.0);
+        let terms = extended::<M>(field, (start, end.clone()), stages, end_slope, &span);
+        interpolate(start, &terms, &vec![theta; start.dims()[0]])
+    }
+}
+
+/// The terms of the continuous extension of a step.
+fn extended<M: RungeKutta>(
+    field: &dyn Field,
+    (start, end): (&Tensor<2>, Tensor<2>),
+    mut stages: Vec<Tensor<2>>,
+    end_slope: Tensor<2>,
+    span: &Span<'_>,
+) -> Vec<Tensor<2>> {
+    let slope = stages[0].clone();
+    stages.push(end_slope.clone());
+    extend(&mut stages, (M::DENSE.c, M::DENSE.a), field, start, span);
+    let mut terms = hermite(end - start.clone(), (slope, end_slope), span);
+    terms.extend(M::DENSE.d.iter().map(|row| span.scale(weighted(row, &stages))));
+    terms
 }
 
 impl<M: Embedded> AdaptiveMethod for M {
@@ -67,14 +103,7 @@ impl<M: Embedded> AdaptiveMethod for M {
         end_slope: Tensor<2>,
         span: &Span<'_>,
     ) -> Vec<Tensor<2>> {
-        let Attempt { start, end, mut stages, .. } = step;
-        let slope = stages[0].clone();
-        stages.push(end_slope.clone());
-        extend(&mut stages, (M::DENSE.c, M::DENSE.a), field, &start, span);
-        let rise = end - start;
-        let bend = span.scale(slope.clone()) - rise.clone();
-        let twist = rise.clone().mul_scalar(2.0) - span.scale(slope + end_slope);
-        let further = M::DENSE.d.iter().map(|row| span.scale(weighted(row, &stages)));
-        [rise, bend, twist].into_iter().chain(further).collect()
+        let Attempt { start, end, stages, .. } = step;
+        extended::<M>(field, (&start, end), stages, end_slope, span)
     }
 }

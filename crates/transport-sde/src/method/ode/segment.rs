@@ -1,6 +1,7 @@
 //! The continuous extension of the steps that have passed the time asked for.
 
 use super::rows::pick;
+use super::tableau::Span;
 use burn::tensor::Tensor;
 use transport_core::Space;
 
@@ -48,6 +49,17 @@ impl Mark {
     fn is_beyond(&self, time: f64) -> bool {
         (self.end - time) * self.h.signum() > 0.0
     }
+}
+
+/// `F₀, F₁, F₂` of Hermite's cubic, from the rise over a step and the slopes at its ends.
+pub(crate) fn hermite(
+    rise: Tensor<2>,
+    (start, end): (Tensor<2>, Tensor<2>),
+    span: &Span<'_>,
+) -> Vec<Tensor<2>> {
+    let bend = span.scale(start.clone()) - rise.clone();
+    let twist = rise.clone().mul_scalar(2.0) - span.scale(start + end);
+    vec![rise, bend, twist]
 }
 
 /// `x + θ(F₀ + (1−θ)(F₁ + θ(F₂ + (1−θ)(F₃ + …))))`, with a θ for each row.

@@ -111,25 +111,30 @@ fn dense_defects(tableau: &Tableau, dense: &Dense, most: usize) -> Vec<f64> {
     trees(most)[1..].iter().map(|trees| trees.iter().map(defect).fold(0.0, f64::max)).collect()
 }
 
-/// Row sums are the nodes, and the order is the one declared, no less and no more.
-fn consistent<M: RungeKutta>() {
-    let Tableau { order, c, a, b } = M::TABLEAU;
-    assert_eq!((a.len(), b.len()), (c.len(), c.len()), "{:?}", M::default());
+/// Row sums are the nodes.
+fn rows_sum<M: RungeKutta>(c: &[f64], a: &[&[f64]]) {
+    assert_eq!(a.len(), c.len(), "{:?}", M::default());
     for (c, row) in c.iter().zip(a) {
         assert!((row.iter().sum::<f64>() - c).abs() < 1e-14, "{:?}: node {c}", M::default());
     }
+}
+
+/// The orders of the method and of its continuous extension are the declared ones, no less and no
+/// more.
+fn consistent<M: RungeKutta>() {
+    let Tableau { order, c, a, b } = M::TABLEAU;
+    rows_sum::<M>(c, a);
+    rows_sum::<M>(M::DENSE.c, M::DENSE.a);
+    assert_eq!(b.len(), c.len(), "{:?}", M::default());
     assert_eq!(order_of(a, b), order, "{:?}", M::default());
+    let defects = dense_defects(&M::TABLEAU, &M::DENSE, M::DENSE.order + 1);
+    let dense = defects.iter().position(|defect| *defect > 1e-8);
+    assert_eq!(dense, Some(M::DENSE.order), "{:?}: {defects:?}", M::default());
 }
 
 fn pair<M: Embedded>() {
     consistent::<M>();
     assert_eq!(embedded(&M::TABLEAU, &M::ESTIMATE), M::ESTIMATE.orders, "{:?}", M::default());
-    for (c, row) in M::DENSE.c.iter().zip(M::DENSE.a) {
-        assert!((row.iter().sum::<f64>() - c).abs() < 1e-14, "{:?}: node {c}", M::default());
-    }
-    let defects = dense_defects(&M::TABLEAU, &M::DENSE, M::DENSE.order + 1);
-    let order = defects.iter().position(|defect| *defect > 1e-8);
-    assert_eq!(order, Some(M::DENSE.order), "{:?}: {defects:?}", M::default());
 }
 
 #[test]

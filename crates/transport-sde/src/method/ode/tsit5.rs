@@ -42,21 +42,6 @@ impl RungeKutta for Tsit5 {
             2.324710524099774,
         ],
     };
-}
-
-impl Embedded for Tsit5 {
-    const ESTIMATE: Estimate = Estimate {
-        orders: &[4],
-        rows: &[&[
-            0.0017800110522257714,
-            0.0008164344596567469,
-            -0.007880878010261995,
-            0.1447110071732629,
-            -0.5823571654525552,
-            0.45808210592918697,
-            -0.015151515151515152,
-        ]],
-    };
     // The θ⁴ coefficients of the paper's interpolant; its lower ones are Hermite's.
     const DENSE: Dense = Dense {
         order: 4,
@@ -70,6 +55,21 @@ impl Embedded for Tsit5 {
             47.37952196281928,
             -34.87065786149661,
             2.5,
+        ]],
+    };
+}
+
+impl Embedded for Tsit5 {
+    const ESTIMATE: Estimate = Estimate {
+        orders: &[4],
+        rows: &[&[
+            0.0017800110522257714,
+            0.0008164344596567469,
+            -0.007880878010261995,
+            0.1447110071732629,
+            -0.5823571654525552,
+            0.45808210592918697,
+            -0.015151515151515152,
         ]],
     };
 }
