@@ -74,6 +74,40 @@ fn a_run_from_training_to_samples() {
     succeed(at, &["train", "--config", config, "--out", "run", "--overwrite"]);
 }
 
+/// Every diffusion sampler on a flow-matching and on a score model, the same whatever the threads.
+#[test]
+fn diffusion_samplers_sample_flows_and_scores() {
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    let config = quick(at, "moons", 60);
+    let flow = fs::read_to_string(&config).unwrap();
+    for model in ["flow-matching", "score-vp", "score-ve"] {
+        fs::write(&config, flow.replace("flow-matching", model)).unwrap();
+        succeed(at, &["train", "--config", config.to_str().unwrap(), "--out", model]);
+        for solver in [
+            "ddim",
+            "ddpm",
+            "edm-heun",
+            "dpmpp-1s",
+            "dpmpp-2m",
+            "dpmpp-3m",
+            "dpmpp-sde-2m",
+            "unipc",
+            "deis",
+            "sa-solver",
+        ] {
+            let sample = |name: &str, n: &str, threads: &str| {
+                let plan = ["--solver", solver, "--steps", "8", "--threads", threads];
+                succeed(at, &[&["sample", model, "-n", n, "-o", name][..], &plan].concat());
+                fs::read_to_string(at.join(name)).unwrap()
+            };
+            let (a, b) = (sample("a.csv", "300", "2"), sample("b.csv", "7", "1"));
+            assert_eq!(a.lines().count(), 301);
+            assert!(a.starts_with(&b), "{model}, {solver}: sample i does not depend on n");
+        }
+    }
+}
+
 #[test]
 fn digits_come_with_sureness_and_a_picture() {
     let root = tempfile::tempdir().unwrap();
@@ -107,9 +141,16 @@ fn contexts_are_named_on_the_command_line() {
 fn everything_is_listed() {
     let root = tempfile::tempdir().unwrap();
     let said = succeed(root.path(), &["info", "--list"]);
-    for name in
-        ["flow-matching", "score-vp", "gaussian", "heun", "euler-maruyama", "digits", "funnel"]
-    {
+    for name in [
+        "flow-matching",
+        "score-vp",
+        "gaussian",
+        "heun",
+        "euler-maruyama",
+        "dpmpp-2m",
+        "digits",
+        "funnel",
+    ] {
         assert!(said.contains(name), "{name} in {said}");
     }
     for command in ["train", "sample", "evaluate", "info"] {

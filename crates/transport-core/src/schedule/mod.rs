@@ -63,6 +63,9 @@ pub trait Schedule: Debug + Send + Sync {
     /// that is nearest to it. By bisection to the last bit of `t`, unless a closed form is known.
     fn time_of_log_snr(&self, lambda: f64) -> f64 {
         let Interval { mut start, mut end } = self.sampling();
+        if lambda >= self.log_snr(end) {
+            return end;
+        }
         loop {
             let middle = 0.5 * (start + end);
             if middle <= start || middle >= end {

@@ -299,3 +299,22 @@ fn settings_are_checked() {
     let grid = Grid::sampling(&Rectified, 3).unwrap();
     assert!(DiffusionFlow::new(denoiser, grid, Ddim { eta: f64::NAN }).is_err());
 }
+
+/// The page's table of methods is what the registry declares, row by row.
+#[test]
+fn the_page_declares_what_the_registry_does() {
+    let page = include_str!("../../../../docs/src/diffusion_samplers.md");
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>())
+        .filter(|cells| cells.len() == 4)
+        .collect();
+    let samplers = Solver::ALL.iter().filter(|s| s.kind() == SolverKind::Diffusion);
+    let declared: Vec<[String; 3]> =
+        samplers.map(|s| [format!("`{}`", s.name()), s.order(), s.stages().to_string()]).collect();
+    assert_eq!(rows.len(), declared.len());
+    for (row, declared) in rows.iter().zip(declared) {
+        assert_eq!([row[0], row[2], row[3]], declared.each_ref().map(String::as_str));
+    }
+}
