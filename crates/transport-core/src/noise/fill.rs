@@ -59,10 +59,24 @@ pub(super) fn vectorised<T: Draw>(source: Source, d: usize, out: &mut [T]) {
     if out.len() < 2 * FEW {
         return normal_blocks(source, d, out);
     }
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || normal_blocks(source, d, out),
-    );
+    pulp::Arch::new().dispatch(Blocks { source, d, out });
+}
+
+/// [`normal_blocks`] with its arguments. Everything below it is inlined into it, so that it is
+/// compiled once for each instruction set.
+struct Blocks<'a, T> {
+    source: Source,
+    d: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Draw> pulp::WithSimd for Blocks<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _simd: S) {
+        normal_blocks(self.source, self.d, self.out);
+    }
 }
 
 #[inline(always)]
@@ -103,9 +117,10 @@ fn normal_blocks<T: Draw>(source: Source, d: usize, out: &mut [T]) {
 
 #[inline(always)]
 fn pairs<const L: usize>(words: [[u32; L]; 4]) -> ([f64; L], [f64; L]) {
-    let (mut a, mut b) = ([0.0; L], [0.0; L]);
-    for l in 0..L {
+    let (mut a, mut b, mut l) = ([0.0; L], [0.0; L], 0);
+    while l < L {
         (a[l], b[l]) = pair([words[0][l], words[1][l], words[2][l], words[3][l]]);
+        l += 1;
     }
     (a, b)
 }

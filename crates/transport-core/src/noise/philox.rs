@@ -3,8 +3,6 @@
 //! # References
 //! Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
-use std::array::from_fn;
-
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
@@ -27,13 +25,19 @@ pub(super) fn philox4x32_lanes<const L: usize>(
     counters: [[u32; L]; 4],
     key: [u32; 2],
 ) -> [[u32; L]; 4] {
-    let product = |m: u32, c: [u32; L]| c.map(|c| u64::from(m) * u64::from(c));
     let ([mut c0, mut c1, mut c2, mut c3], [mut k0, mut k1]) = (counters, key);
     for _ in 0..ROUNDS {
-        let (p0, p1) = (product(MULTIPLIERS[0], c0), product(MULTIPLIERS[1], c2));
-        c0 = from_fn(|l| (p1[l] >> 32) as u32 ^ c1[l] ^ k0);
-        c2 = from_fn(|l| (p0[l] >> 32) as u32 ^ c3[l] ^ k1);
-        (c1, c3) = (p1.map(|p| p as u32), p0.map(|p| p as u32));
+        // A plain loop over indices: what the compiler turns into vector instructions.
+        let mut l = 0;
+        while l < L {
+            let (p0, p1) =
+                (MULTIPLIERS[0] as u64 * c0[l] as u64, MULTIPLIERS[1] as u64 * c2[l] as u64);
+            c0[l] = (p1 >> 32) as u32 ^ c1[l] ^ k0;
+            c2[l] = (p0 >> 32) as u32 ^ c3[l] ^ k1;
+            c1[l] = p1 as u32;
+            c3[l] = p0 as u32;
+            l += 1;
+        }
         (k0, k1) = (k0.wrapping_add(WEYL[0]), k1.wrapping_add(WEYL[1]));
     }
     [c0, c1, c2, c3]

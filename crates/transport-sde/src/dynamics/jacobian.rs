@@ -78,7 +78,6 @@ pub trait SemiLinear: Sde {
 /// What an SDE offers beyond [`Sde`]: where a method is picked by its name, this is how the
 /// registry finds out whether it fits. Each entry is the SDE itself, or nothing.
 #[derive(Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct Capabilities<'a> {
     /// `b` can be differentiated.
     pub jacobian: Option<&'a dyn DiffusionJacobian>,

@@ -1,5 +1,6 @@
 //! Orders, laws and errors of the integration.
 
+mod adaptive;
 mod carried;
 mod convergence;
 mod critically_damped;
@@ -29,11 +30,15 @@ mod ode_problems;
 mod ode_reference;
 mod ode_stiff;
 mod posteriors;
+mod problems;
 mod processes_page;
 mod reversal;
 mod solver_table;
 mod state_dependent;
+mod strong;
 mod thresholding;
+mod tree;
+mod weak;
 
 use transport_core::{Space, device::select};
 
