@@ -160,7 +160,7 @@ pub(crate) fn critically_damped(
     process: CriticallyDamped,
 ) -> Case<CriticallyDamped> {
     // The velocity's initial spread is forgotten within γM, so steps are finest at the data.
-    let time = |_: &CriticallyDamped, u: f64| 0.003 * (u * (1f64 / 0.003).asinh()).sinh();
+    let time = |_: &CriticallyDamped, u: f64| 0.01 * (u * (1f64 / 0.01).asinh()).sinh();
     Case { name, process, law: line_law(), clock: Clock::UNIT, time }
 }
 
@@ -327,10 +327,10 @@ pub(crate) fn moments(law: &Mixture) -> (Vec<f64>, Vec<f64>) {
     }
     let mut covariance = vec![0.0; d * d];
     for (g, w) in law.components().iter().zip(law.weights()) {
-        for k in 0..d * d {
+        for (k, entry) in covariance.iter_mut().enumerate() {
             let (i, j) = (k / d, k % d);
             let shift = (g.mean()[i] - mean[i]) * (g.mean()[j] - mean[j]);
-            covariance[k] += w * (g.covariance()[k] + shift);
+            *entry += w * (g.covariance()[k] + shift);
         }
     }
     (mean, covariance)

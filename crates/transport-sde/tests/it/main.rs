@@ -8,6 +8,7 @@ mod explicit_reverse;
 mod family;
 mod flow_densities;
 mod flows;
+mod predictor_corrector;
 mod reversal;
 mod state_dependent;
 
