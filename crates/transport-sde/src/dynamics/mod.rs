@@ -101,7 +101,8 @@ impl Diffusion {
         match self {
             Self::Scalar(b) => dw.mul_scalar(b),
             Self::Diagonal(b) => b * dw,
-            Self::Matrix(b) => b.matmul(dw.unsqueeze_dim(2)).squeeze_dim(2),
+            // Products and sums: cheaper than one small matrix product a row.
+            Self::Matrix(b) => (b * dw.unsqueeze_dim(1)).sum_dim(2).squeeze_dim(2),
         }
     }
 
@@ -115,7 +116,6 @@ impl Diffusion {
             Self::Scalar(b) => u.mul_scalar(b * b),
             Self::Diagonal(b) => b.powi_scalar(2) * u,
             Self::Matrix(b) => {
-                // Products and sums: cheaper than one small matrix product a row.
                 let pulled = (b.clone() * u.unsqueeze_dim(2)).sum_dim(1);
                 (b * pulled).sum_dim(2).squeeze_dim(2)
             }

@@ -161,7 +161,7 @@ pub(crate) fn critically_damped(
     process: CriticallyDamped,
 ) -> Case<CriticallyDamped> {
     // The velocity's initial spread is forgotten within γM, so steps are finest at the data.
-    let time = |_: &CriticallyDamped, u: f64| 0.003 * (u * (1f64 / 0.003).asinh()).sinh();
+    let time = |_: &CriticallyDamped, u: f64| 0.01 * (u * (1f64 / 0.01).asinh()).sinh();
     Case { name, process, law: line_law(), clock: Clock::UNIT, time }
 }
 

@@ -24,7 +24,7 @@ where
 /// The largest gap in nats between `log q_S(x_S) + ∫₀ˢ ∇·v ds` and `log q₀(x₀)` over points of q₀;
 /// for phase space this is the joint density of position and velocity.
 fn density_gap<M: Carrier>(case: &Case<M>, steps: usize) -> f64 {
-    let (flow, n) = (flow(case), 200);
+    let (flow, n) = (flow(case), 100);
     let data = case.law_at(0.0);
     let x = data.sample(&Noise::new(41, n), &space());
     let d = x.dims()[1];
@@ -40,7 +40,9 @@ fn density_gap<M: Carrier>(case: &Case<M>, steps: usize) -> f64 {
 #[test]
 fn flow_densities_are_exact_to_1e_5_nats() {
     fn run<M: Carrier>(case: &Case<M>) {
-        let gap = density_gap(case, 384);
+        // The velocity that is forgotten at once makes the flow on phase space the stiffer one.
+        let steps = if case.name.starts_with("CLD") { 384 } else { 160 };
+        let gap = density_gap(case, steps);
         println!("{}: {gap:.2e} nats", case.name);
         assert!(gap < 1e-5, "{}: {gap:.2e} nats", case.name);
     }

@@ -30,6 +30,7 @@ mod ode_problems;
 mod ode_reference;
 mod ode_stiff;
 mod posteriors;
+mod predictor_corrector;
 mod problems;
 mod processes_page;
 mod reversal;

@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use transport_core::device::to_host;
 use transport_core::law::{Law, Mixture};
 use transport_core::process::{CriticallyDamped, Vp};
-use transport_core::{Field, LinearSde, Noise, ScoredField, Times};
+use transport_core::{Field, LinearSde, Noise, ScoredField, Space, Times};
 use transport_sde::dynamics::{
     Churn, Clock, ExactScore, Linear, MatrixFamily, ProbabilityFlow, Reversed, ScoreFn,
 };
@@ -141,4 +141,30 @@ fn rows_at_several_times_are_reversed_each_at_its_own() {
         let alone = reverse.diffusion(&row, t).apply(row);
         close(noise.clone().narrow(0, i, 1), alone, "noise");
     }
+}
+
+/// Single precision gives the same drift and noise to its own digits.
+#[test]
+fn single_precision_reverses_too() {
+    fn run<M: Carrier>(case: &Case<M>) {
+        let score = ExactScore { law: case.law.clone(), process: case.process.clone() };
+        let sde = Reversed { sde: case.process.clone(), score, clock: case.clock };
+        let flow = ProbabilityFlow { sde: sde.sde.clone(), score: sde.score.clone() };
+        let flow = flow.on_transport_clock(case.clock);
+        let values = Noise::new(4, 6).normal_values(2);
+        for u in [0.2, 0.5, 0.8] {
+            let t = Times::Same(case.clock.transport_time((case.time)(&case.process, u)));
+            let all = |space: &Space| {
+                let x = space.tensor::<2>(values.clone(), [6, 2]);
+                let noise = sde.diffusion(&x, t).apply(x.clone());
+                to_host(Tensor::cat(vec![sde.drift(x.clone(), t), flow.eval(x, t), noise], 0))
+            };
+            let double = all(&space());
+            let single = all(&Space::f32(&space().device));
+            let size = double.iter().fold(0f64, |m, v| m.max(v.abs()));
+            let gap = double.iter().zip(&single).fold(0f64, |m, (a, b)| m.max((a - b).abs()));
+            assert!(gap < 1e-5 * size, "{} at {t:?}: {gap:.1e} of {size:.1e}", case.name);
+        }
+    }
+    every_process!(run);
 }
