@@ -24,6 +24,7 @@
 
 mod annealed;
 mod chains;
+mod climb;
 mod constrained;
 mod dual_averaging;
 mod error;
@@ -43,6 +44,7 @@ mod welford;
 
 pub use annealed::{Annealed, FieldLadder, Ladder, Smoothed};
 pub use chains::Chains;
+pub use climb::climb;
 pub use constrained::Constrained;
 pub use dual_averaging::DualAveraging;
 pub use error::{Halted, PlanError, SampleError, TransformError};

@@ -47,17 +47,22 @@ impl Welford {
         self.scatter.iter().map(|s| s / (self.count - 1.0)).collect()
     }
 
-    /// The covariance drawn towards a small multiple of the identity, as Stan does.
+    /// The covariance drawn towards a small multiple of its diagonal.
     ///
     /// ```text
-    /// n/(n+5) S/(n−1) + 10⁻³ 5/(n+5) I
+    /// n/(n+5) S/(n−1) + 10⁻³ 5/(n+5) diag(S/(n−1))
     /// ```
+    ///
+    /// Stan's weights, but on the variances where Stan has the identity: with hundreds of chains'
+    /// draws a tight direction can have a variance far below 10⁻³ 5/n, and the result should not
+    /// depend on the units of the parameters.
     #[must_use]
     pub fn regularised(&self) -> Vec<f64> {
         let (d, n) = (self.mean.len(), self.count);
         let mut covariance = self.covariance();
+        let variances: Vec<f64> = (0..d).map(|i| covariance[i * d + i]).collect();
         covariance.iter_mut().for_each(|c| *c *= n / (n + 5.0));
-        (0..d).for_each(|i| covariance[i * d + i] += 1e-3 * 5.0 / (n + 5.0));
+        (0..d).for_each(|i| covariance[i * d + i] += 1e-3 * 5.0 / (n + 5.0) * variances[i]);
         covariance
     }
 }

@@ -314,6 +314,42 @@ fn warm_up_reaches_the_acceptance_it_aims_at() {
     assert!((got - 0.7).abs() < 0.03, "{got} where 0.7 was asked for");
 }
 
+/// A regression on years as they are, 1952 … 2013, whose covariance has a condition of 4e10, from
+/// starts of order one, where residuals are of order 1000. Slope and scale against least squares:
+/// with flat priors on the coefficients their posterior mean is the least-squares solution.
+#[test]
+fn climbing_makes_a_hard_start_easy() {
+    let years: Vec<f64> = (0..62).map(|i| 1952.0 + f64::from(i)).collect();
+    let noise = Noise::new(1, 62).normal_values(1);
+    let y: Vec<f64> =
+        years.iter().zip(&noise).map(|(x, e)| 9.3 + 0.02 * (x - 1982.0) + 1.1 * e).collect();
+    let centre = years.iter().sum::<f64>() / 62.0;
+    let square: f64 = years.iter().map(|x| (x - centre).powi(2)).sum();
+    let slope = years.iter().zip(&y).map(|(x, y)| (x - centre) * y).sum::<f64>() / square;
+    let (x, y) = (space().tensor::<2>(years, [1, 62]), space().tensor::<2>(y, [1, 62]));
+    let log_density = LogDensity::new(move |p: Tensor<2>| {
+        let column = |j: usize| p.clone().narrow(1, j, 1);
+        let fit = column(0) + column(1) * x.clone();
+        let residuals = (y.clone() - fit) / column(2);
+        let squares = residuals.powi_scalar(2).sum_dim(1).mul_scalar(-0.5);
+        (squares - column(2).log().mul_scalar(63.0)).squeeze_dim(1)
+    });
+    let transforms = vec![Transform::Real(2), Transform::POSITIVE];
+    let target = Constrained::new(log_density, transforms).unwrap();
+    let mala = Mala { target: &target };
+    let noise = Noise::new(4, 32);
+    let start = find_start(&mala, 3, 1.0, 100, &noise, &space());
+    let start = climb(&target, start, 2000, 0.1);
+    let chains = run(&mala, start.clone(), &Plan::adaptive(1500, 1000, Metric::Dense), 4);
+    let s = chains.summaries()[1];
+    assert!(s.rhat < 1.01 && s.ess_bulk > 4000.0, "{s:?}");
+    assert!((s.mean - slope).abs() < 4.0 * s.mcse_mean, "{s:?} against {slope}");
+    // Rows climb alone.
+    let alone = climb(&target, start.clone().slice([3..4]), 20, 0.1);
+    let together = climb(&target, start, 20, 0.1).slice([3..4]);
+    assert_eq!(to_host(alone), to_host(together));
+}
+
 #[test]
 fn a_chain_does_not_depend_on_its_neighbours() {
     let law = separated();

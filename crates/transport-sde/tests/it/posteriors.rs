@@ -208,6 +208,7 @@ fn adjusted(
     let started = Instant::now();
     let noise = Noise::new(11, CHAINS);
     let start = find_start(transition, posterior.dim, 1.0, 100, &noise, &space());
+    let start = climb(&*posterior.target, start, 500, 0.1);
     let chains = run(transition, start, plan, 11);
     let said = reported(posterior, &chains);
     is_converged(posterior, method, &said, started);
@@ -220,15 +221,15 @@ fn underdamped(posterior: &Posterior, tuned: &Chains, h: f64, draws: usize) {
     let score = ScoreOf(&*posterior.target);
     let baoab = Underdamped { score: &score, friction: 1.0 };
     let start = space().tensor(tuned.last().to_vec(), [CHAINS, posterior.dim]);
-    let one = |h: f64, thin: usize| {
+    let one = |h: f64, thin: usize, seed: u64| {
         let started = Instant::now();
         let tuning = Tuning { step: h, ..tuned.tuning().clone() };
         let plan = Plan { warmup: 200, thin, ..Plan::fixed(tuning, draws) };
-        let said = reported(posterior, &run(&baoab, start.clone(), &plan, 12));
+        let said = reported(posterior, &run(&baoab, start.clone(), &plan, seed));
         is_converged(posterior, &format!("underdamped, h = {h}"), &said, started);
         estimates(&said)
     };
-    let (coarse, fine) = (one(h, 2), one(0.5 * h, 4));
+    let (coarse, fine) = (one(h, 2, 12), one(0.5 * h, 4, 13));
     let extrapolate =
         |a: Estimate, b: Estimate| ((4.0 * b.0 - a.0) / 3.0, (4.0 * b.1).hypot(a.1) / 3.0);
     let own: Vec<[Estimate; 2]> = coarse
