@@ -183,3 +183,48 @@ pub(crate) fn activation_gradient(
     dispatch(Chain { product: &mut product, slope, around: around.then_some(g) });
     product
 }
+
+struct Scale<'a> {
+    out: &'a mut [MaybeUninit<f32>],
+    u: &'a [f32],
+    slope: &'a [f32],
+}
+
+impl Loop for Scale<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let size = self.slope.len().max(1);
+        for (out, u) in self.out.chunks_mut(size).zip(self.u.chunks(size)) {
+            for ((o, u), s) in out.iter_mut().zip(u).zip(self.slope) {
+                o.write(u * s);
+            }
+        }
+    }
+}
+
+/// `(slope ⊙ u) W`, plus `u` with the way around; the slopes repeat block after block.
+pub(crate) fn tangent(
+    u: &[f32],
+    slope: &[f32],
+    weight: &[f32],
+    around: bool,
+    sizes: Sizes,
+) -> Vec<f32> {
+    let Sizes { n, k, m } = sizes;
+    assert!(u.len().is_multiple_of(slope.len().max(1)), "whole blocks of directions");
+    // SAFETY: blocks as long as the slopes make up all of `u`, and each is written.
+    let scaled = unsafe { filled(u.len(), |out| dispatch(Scale { out, u, slope })) };
+    let (scaled, weight) = (Matrix::new(&scaled, [n, k]), Matrix::new(weight, [k, m]));
+    if !around {
+        return product(scaled, weight);
+    }
+    let mut out = u.to_vec();
+    if n == 1 {
+        out.iter_mut().zip(product(scaled, weight)).for_each(|(o, p)| *o += p);
+    } else {
+        add_product(&mut out, scaled, weight);
+    }
+    out
+}
