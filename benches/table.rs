@@ -4,7 +4,7 @@
 //! A line `train WIDTH BATCH DIM SECONDS` answers optimiser steps per second; `sample WIDTH DIM
 //! POINTS STEPS SECONDS` answers Euler steps of the whole set per second; `jvp` and `divergence`
 //! with `WIDTH BATCH DIM SECONDS` answer evaluations per second; `gemm M K N SECONDS` answers
-//! GFLOP/s of one thread. Without lines it does nothing, so that it builds and runs as a bench.
+//! GFLOP/s of all threads together. Without lines it does nothing, so that it builds and runs as a bench.
 //!
 //! python benches/compare.py
 use burn::tensor::Tensor;
@@ -58,7 +58,8 @@ fn train(width: usize, batch: usize, dim: usize, seconds: f64) -> f64 {
     let space = Space::f32(&select(None).expect("a device"));
     let entry = registry::model(MODEL).expect("a model");
     let mut training = entry.begin(&config, &problem, &space).expect("settings");
-    rate(seconds, || assert!(training.step().loss.is_finite()))
+    // On a worker of the pool, as the training loop runs.
+    rayon::scope(|_| rate(seconds, || assert!(training.step().loss.is_finite())))
 }
 
 fn sample(width: usize, dim: usize, points: usize, steps: usize, seconds: f64) -> f64 {
@@ -93,14 +94,23 @@ fn derivative(width: usize, batch: usize, dim: usize, seconds: f64, trace: bool)
     })
 }
 
+/// On every thread of the pool at once, each with its own product.
 fn gemm(m: usize, k: usize, n: usize, seconds: f64) -> f64 {
     let space = Space::f32(&select(None).expect("a device"));
     let matrix =
         |seed, rows, columns| -> Tensor<2> { Noise::new(seed, rows).normal(columns, &space) };
-    let (a, b) = (matrix(1, m, k), matrix(2, k, n));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+    let one = || {
+        let (a, b) = (matrix(1, m, k), matrix(2, k, n));
+        // A pool of one keeps the product on this thread.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+        pool.install(|| rate(seconds, || drop(black_box(a.clone().matmul(b.clone())))))
+    };
     let products = 2.0 * m as f64 * k as f64 * n as f64 * 1e-9;
-    products * pool.install(|| rate(seconds, || drop(black_box(a.clone().matmul(b.clone())))))
+    let threads = rayon::current_num_threads();
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        products * all.into_iter().map(|t| t.join().expect("no panic")).sum::<f64>()
+    })
 }
 
 fn answer(line: &str) -> f64 {

@@ -25,7 +25,11 @@ impl<S: Schedule> Interpolant<S> {
     /// `x0`, `x1`: `[n, d]`.
     #[must_use]
     pub fn point(&self, x0: Tensor<2>, x1: Tensor<2>, t: Times<'_>) -> Tensor<2> {
-        self.combine(x0, x1, t, |s, t| (s.at(t).sigma, s.at(t).alpha))
+        let weights = |s: &S, t| {
+            let c = s.at(t);
+            (c.sigma, c.alpha)
+        };
+        self.combine(x0, x1, t, weights)
     }
 
     /// `∂ₜ I_t = α′ x₁ + σ′ x₀`.
@@ -34,7 +38,11 @@ impl<S: Schedule> Interpolant<S> {
     /// `x0`, `x1`: `[n, d]`.
     #[must_use]
     pub fn velocity(&self, x0: Tensor<2>, x1: Tensor<2>, t: Times<'_>) -> Tensor<2> {
-        self.combine(x0, x1, t, |s, t| (s.at(t).d_sigma, s.at(t).d_alpha))
+        let weights = |s: &S, t| {
+            let c = s.at(t);
+            (c.d_sigma, c.d_alpha)
+        };
+        self.combine(x0, x1, t, weights)
     }
 
     fn combine(
@@ -45,8 +53,17 @@ impl<S: Schedule> Interpolant<S> {
         weights: impl Fn(&S, f64) -> (f64, f64),
     ) -> Tensor<2> {
         t.check(x0.dims()[0]);
-        let space = Space::of(&x0);
-        x0 * t.column(&space, |t| weights(&self.schedule, t).0)
-            + x1 * t.column(&space, |t| weights(&self.schedule, t).1)
+        match t {
+            Times::Same(t) => {
+                let (on_x0, on_x1) = weights(&self.schedule, t);
+                x0.mul_scalar(on_x0) + x1.mul_scalar(on_x1)
+            }
+            Times::Each(ts) => {
+                let space = Space::of(&x0);
+                let (on_x0, on_x1): (Vec<f64>, Vec<f64>) =
+                    ts.iter().map(|t| weights(&self.schedule, *t)).unzip();
+                x0 * space.column(&on_x0) + x1 * space.column(&on_x1)
+            }
+        }
     }
 }

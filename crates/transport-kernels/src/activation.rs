@@ -1,8 +1,10 @@
 //! Activations: a function of one number, and its derivative.
 
+use crate::fresh::places;
 use crate::math;
 use crate::simd::{Loop, PIECE, dispatch, worth_threads};
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// A function applied to each element.
 ///
@@ -106,13 +108,13 @@ macro_rules! with_constant {
 struct Values<'a> {
     kind: Activation,
     x: &'a [f32],
-    value: &'a mut [f32],
+    value: &'a mut [MaybeUninit<f32>],
 }
 
 #[inline(always)]
-fn values<const FMA: bool>(kind: Activation, x: &[f32], value: &mut [f32]) {
+fn values<const FMA: bool>(kind: Activation, x: &[f32], value: &mut [MaybeUninit<f32>]) {
     for (x, value) in x.iter().zip(value) {
-        *value = both::<FMA>(kind, *x).0;
+        value.write(both::<FMA>(kind, *x).0);
     }
 }
 
@@ -129,19 +131,21 @@ impl Loop for Values<'_> {
 struct ValuesAndSlopes<'a> {
     kind: Activation,
     x: &'a [f32],
-    value: &'a mut [f32],
-    slope: &'a mut [f32],
+    value: &'a mut [MaybeUninit<f32>],
+    slope: &'a mut [MaybeUninit<f32>],
 }
 
 #[inline(always)]
 fn values_and_slopes<const FMA: bool>(
     kind: Activation,
     x: &[f32],
-    value: &mut [f32],
-    slope: &mut [f32],
+    value: &mut [MaybeUninit<f32>],
+    slope: &mut [MaybeUninit<f32>],
 ) {
     for ((x, value), slope) in x.iter().zip(value).zip(slope) {
-        (*value, *slope) = both::<FMA>(kind, *x);
+        let (f, derivative) = both::<FMA>(kind, *x);
+        value.write(f);
+        slope.write(derivative);
     }
 }
 
@@ -160,6 +164,19 @@ impl Loop for ValuesAndSlopes<'_> {
 /// # Panics
 /// When the lengths differ.
 pub fn apply(kind: Activation, x: &[f32], value: &mut [f32]) {
+    write(kind, x, places(value));
+}
+
+/// `f(x)` and `f′(x)`, at the price of one.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn apply_with_slope(kind: Activation, x: &[f32], value: &mut [f32], slope: &mut [f32]) {
+    write_with_slope(kind, x, places(value), places(slope));
+}
+
+/// [`apply`] into memory that holds nothing yet; writes all of it.
+pub(crate) fn write(kind: Activation, x: &[f32], value: &mut [MaybeUninit<f32>]) {
     assert_eq!(x.len(), value.len(), "as many values as arguments");
     if !worth_threads(x.len()) {
         return dispatch(Values { kind, x, value });
@@ -168,11 +185,13 @@ pub fn apply(kind: Activation, x: &[f32], value: &mut [f32]) {
     pieces.for_each(|(x, value)| dispatch(Values { kind, x, value }));
 }
 
-/// `f(x)` and `f′(x)`, at the price of one.
-///
-/// # Panics
-/// When the lengths differ.
-pub fn apply_with_slope(kind: Activation, x: &[f32], value: &mut [f32], slope: &mut [f32]) {
+/// [`apply_with_slope`] into memory that holds nothing yet; writes all of it.
+pub(crate) fn write_with_slope(
+    kind: Activation,
+    x: &[f32],
+    value: &mut [MaybeUninit<f32>],
+    slope: &mut [MaybeUninit<f32>],
+) {
     assert_eq!(x.len(), value.len(), "as many values as arguments");
     assert_eq!(x.len(), slope.len(), "as many slopes as arguments");
     if !worth_threads(x.len()) {

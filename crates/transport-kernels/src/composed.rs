@@ -72,3 +72,18 @@ pub fn layer(
 pub fn onto(base: Tensor<2>, x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
     linear(x, weight, Some(bias)) + base
 }
+
+/// `(slope ⊙ u) W` block by block, with `u` added on the way around.
+#[must_use]
+pub fn tangent(u: Tensor<2>, slope: Tensor<2>, weight: Tensor<2>, around: bool) -> Tensor<2> {
+    let ([rows, k], [n, _]) = (u.dims(), slope.dims());
+    let scaled = if rows == n {
+        u.clone() * slope
+    } else {
+        let blocks = rows.checked_div(n).unwrap_or(0);
+        let scaled = u.clone().reshape([blocks, n, k]) * slope.reshape([1, n, k]);
+        scaled.reshape([rows, k])
+    };
+    let y = scaled.matmul(weight);
+    if around { u + y } else { y }
+}

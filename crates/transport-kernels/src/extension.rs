@@ -318,3 +318,22 @@ pub(crate) fn onto(base: Tensor<2>, x: Tensor<2>, weight: Tensor<2>, bias: Tenso
     let (w, b) = (weight.into_dispatch(), bias.into_dispatch());
     Tensor::from_dispatch(Dispatch::kernel_onto(base, x, w, b))
 }
+
+pub(crate) fn tangent(
+    u: Tensor<2>,
+    slope: Tensor<2>,
+    weight: Tensor<2>,
+    around: bool,
+) -> Tensor<2> {
+    let tracked = [u.device(), slope.device(), weight.device()].iter().any(Device::is_autodiff);
+    let flat = |x: &Tensor<2>| x.clone().try_into_primitive::<Flex>();
+    match (tracked, flat(&u), flat(&slope), flat(&weight)) {
+        (false, Ok(u), Ok(slope), Ok(weight)) => {
+            let Sizes { n, k, m } = sizes(&u, &weight);
+            let (u, slope, w) = (values(&u), values(&slope), values(&weight));
+            let y = layer::tangent(&u, &slope, &w, around, Sizes { n, k, m });
+            Tensor::from_primitive::<Flex>(tensor(y, [n, m]))
+        }
+        _ => crate::composed::tangent(u, slope, weight, around),
+    }
+}

@@ -3,6 +3,7 @@
 //! An element of a product is summed in an order that its position in the matrix and the number
 //! of threads do not change: rows keep their bits in any chunk.
 
+use crate::fresh::filled;
 use crate::simd::helpers;
 use gemm::Parallelism;
 
@@ -36,22 +37,42 @@ fn parallelism(products: usize) -> Parallelism {
     if products >= WORTH_THREADS && helpers() { Parallelism::Rayon(0) } else { Parallelism::None }
 }
 
-/// `out = a b`, or `out += a b`; `out` row-major.
-pub(crate) fn multiply(out: &mut [f32], accumulate: bool, a: Matrix<'_>, b: Matrix<'_>) {
+/// `out += a b`; `out` row-major.
+pub(crate) fn add_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
+    let [m, k, n] = sizes(a, b);
+    assert_eq!(out.len(), m * n, "a product of shape [{m}, {n}]");
+    // SAFETY: `out` has m n elements and is borrowed alone.
+    unsafe { multiply(out.as_mut_ptr(), true, a, b, [m, k, n]) };
+}
+
+/// `a b`, row-major.
+pub(crate) fn product(a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
+    let [m, k, n] = sizes(a, b);
+    // SAFETY: the slice has m n elements, and a product that is not added onto anything writes
+    // each of them.
+    unsafe { filled(m * n, |out| multiply(out.as_mut_ptr().cast(), false, a, b, [m, k, n])) }
+}
+
+fn sizes(a: Matrix<'_>, b: Matrix<'_>) -> [usize; 3] {
     let ([m, k], [inner, n]) = (a.shape, b.shape);
     assert_eq!(k, inner, "[{m}, {k}] times [{inner}, {n}]");
-    assert_eq!(out.len(), m * n, "a product of shape [{m}, {n}]");
+    [m, k, n]
+}
+
+/// # Safety
+/// `out` points to m n elements that nobody else sees; they are read only when `onto`.
+unsafe fn multiply(out: *mut f32, onto: bool, a: Matrix<'_>, b: Matrix<'_>, [m, k, n]: [usize; 3]) {
     // SAFETY: a `Matrix` covers its slice, row-major or transposed, so that every index below its
-    // shape lies inside; `out` has m n elements in rows of n, and is borrowed alone.
+    // shape lies inside; the caller vouches for `out`, which is written in rows of n.
     unsafe {
         gemm::gemm(
             m,
             n,
             k,
-            out.as_mut_ptr(),
+            out,
             1,
             n as isize,
-            accumulate,
+            onto,
             a.data.as_ptr(),
             a.column as isize,
             a.row as isize,

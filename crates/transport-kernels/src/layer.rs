@@ -8,9 +8,11 @@
 //! One pass gives `f(x)` and `f′(x)`, another starts the output from `x + b`, and the product is
 //! added onto it: nothing of the size of a batch is written twice.
 
-use crate::activation::{Activation, apply, apply_with_slope};
-use crate::gemm::{Matrix, multiply};
+use crate::activation::{Activation, write, write_with_slope};
+use crate::fresh::filled;
+use crate::gemm::{Matrix, add_product, product};
 use crate::simd::{Loop, dispatch};
+use std::mem::MaybeUninit;
 
 /// The sizes `[n, k]` of the input and `m` of the output's rows.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +32,19 @@ pub(crate) enum Start<'a> {
 }
 
 struct Begin<'a> {
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<f32>],
     bias: &'a [f32],
     start: Start<'a>,
+}
+
+/// `row = base + bias`.
+#[inline(always)]
+fn begin(row: &mut [MaybeUninit<f32>], base: &[f32], bias: &[f32]) {
+    let m = bias.len();
+    let (row, base) = (&mut row[..m], &base[..m]);
+    for j in 0..m {
+        row[j].write(base[j] + bias[j]);
+    }
 }
 
 impl Loop for Begin<'_> {
@@ -40,23 +52,16 @@ impl Loop for Begin<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let m = self.bias.len();
-        let rows = self.out.chunks_exact_mut(m);
-        match self.start {
-            Start::Bias => rows.for_each(|row| row.copy_from_slice(self.bias)),
-            Start::Rows(base) if base.len() == m => {
-                for row in rows {
-                    for ((o, b), s) in row.iter_mut().zip(self.bias).zip(base) {
-                        *o = s + b;
-                    }
+        let (m, bias) = (self.bias.len(), self.bias);
+        let rows = self.out.len().checked_div(m).unwrap_or(0);
+        for i in 0..rows {
+            let row = &mut self.out[i * m..(i + 1) * m];
+            match self.start {
+                Start::Bias => {
+                    row.iter_mut().zip(bias).for_each(|(o, b)| _ = o.write(*b));
                 }
-            }
-            Start::Rows(base) => {
-                for (row, base) in rows.zip(base.chunks_exact(m)) {
-                    for ((o, b), s) in row.iter_mut().zip(self.bias).zip(base) {
-                        *o = s + b;
-                    }
-                }
+                Start::Rows(base) if base.len() == m => begin(row, base, bias),
+                Start::Rows(base) => begin(row, &base[i * m..(i + 1) * m], bias),
             }
         }
     }
@@ -71,43 +76,42 @@ pub(crate) fn affine(
     sizes: Sizes,
 ) -> Vec<f32> {
     let Sizes { n, k, m } = sizes;
+    assert_eq!(bias.len(), m, "a bias for {m} outputs");
     let (value, weight) = (Matrix::new(value, [n, k]), Matrix::new(weight, [k, m]));
-    let mut out = vec![0.0; n * m];
-    if m > 0 {
-        dispatch(Begin { out: &mut out, bias, start });
-    }
+    // SAFETY: n rows of m elements are written, each as long as the bias.
+    let mut out = unsafe { filled(n * m, |out| dispatch(Begin { out, bias, start })) };
     if n == 1 {
         // A single row's product is summed another way when it is added onto something; apart, it
         // has the bits that it has among others.
-        let mut product = vec![0.0; m];
-        multiply(&mut product, false, value, weight);
-        out.iter_mut().zip(product).for_each(|(o, p)| *o += p);
+        out.iter_mut().zip(product(value, weight)).for_each(|(o, p)| *o += p);
     } else {
-        multiply(&mut out, true, value, weight);
+        add_product(&mut out, value, weight);
     }
     out
 }
 
 /// `f(x)`.
 pub(crate) fn value(kind: Activation, x: &[f32]) -> Vec<f32> {
-    let mut value = vec![0.0; x.len()];
-    apply(kind, x, &mut value);
-    value
+    // SAFETY: `write` writes all of the slice.
+    unsafe { filled(x.len(), |value| write(kind, x, value)) }
 }
 
 /// `f(x)` and `f′(x)`.
 pub(crate) fn value_and_slope(kind: Activation, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
-    let (mut value, mut slope) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-    apply_with_slope(kind, x, &mut value, &mut slope);
+    let mut slope = Vec::new();
+    // SAFETY: `write_with_slope` writes all of both slices.
+    let value = unsafe {
+        filled(x.len(), |value| {
+            slope = filled(x.len(), |slope| write_with_slope(kind, x, value, slope));
+        })
+    };
     (value, slope)
 }
 
 /// `valueᵀ g`.
 pub(crate) fn weight_gradient(value: &[f32], g: &[f32], sizes: Sizes) -> Vec<f32> {
     let Sizes { n, k, m } = sizes;
-    let mut out = vec![0.0; k * m];
-    multiply(&mut out, false, Matrix::new(value, [n, k]).t(), Matrix::new(g, [n, m]));
-    out
+    product(Matrix::new(value, [n, k]).t(), Matrix::new(g, [n, m]))
 }
 
 struct Columns<'a> {
@@ -120,9 +124,13 @@ impl Loop for Columns<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for row in self.g.chunks_exact(self.sum.len().max(1)) {
-            for (sum, g) in self.sum.iter_mut().zip(row) {
-                *sum += g;
+        let m = self.sum.len();
+        let rows = self.g.len().checked_div(m).unwrap_or(0);
+        let sum = &mut self.sum[..m];
+        for i in 0..rows {
+            let row = &self.g[i * m..][..m];
+            for j in 0..m {
+                sum[j] += row[j];
             }
         }
     }
@@ -160,9 +168,7 @@ impl Loop for Chain<'_> {
 /// `g Wᵀ`.
 pub(crate) fn input_gradient(weight: &[f32], g: &[f32], sizes: Sizes) -> Vec<f32> {
     let Sizes { n, k, m } = sizes;
-    let mut product = vec![0.0; n * k];
-    multiply(&mut product, false, Matrix::new(g, [n, m]), Matrix::new(weight, [k, m]).t());
-    product
+    product(Matrix::new(g, [n, m]), Matrix::new(weight, [k, m]).t())
 }
 
 /// `slope ⊙ (g Wᵀ)`, plus `g` with the way around.
@@ -176,4 +182,49 @@ pub(crate) fn activation_gradient(
     let mut product = input_gradient(weight, g, sizes);
     dispatch(Chain { product: &mut product, slope, around: around.then_some(g) });
     product
+}
+
+struct Scale<'a> {
+    out: &'a mut [MaybeUninit<f32>],
+    u: &'a [f32],
+    slope: &'a [f32],
+}
+
+impl Loop for Scale<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let size = self.slope.len().max(1);
+        for (out, u) in self.out.chunks_mut(size).zip(self.u.chunks(size)) {
+            for ((o, u), s) in out.iter_mut().zip(u).zip(self.slope) {
+                o.write(u * s);
+            }
+        }
+    }
+}
+
+/// `(slope ⊙ u) W`, plus `u` with the way around; the slopes repeat block after block.
+pub(crate) fn tangent(
+    u: &[f32],
+    slope: &[f32],
+    weight: &[f32],
+    around: bool,
+    sizes: Sizes,
+) -> Vec<f32> {
+    let Sizes { n, k, m } = sizes;
+    assert!(u.len().is_multiple_of(slope.len().max(1)), "whole blocks of directions");
+    // SAFETY: blocks as long as the slopes make up all of `u`, and each is written.
+    let scaled = unsafe { filled(u.len(), |out| dispatch(Scale { out, u, slope })) };
+    let (scaled, weight) = (Matrix::new(&scaled, [n, k]), Matrix::new(weight, [k, m]));
+    if !around {
+        return product(scaled, weight);
+    }
+    let mut out = u.to_vec();
+    if n == 1 {
+        out.iter_mut().zip(product(scaled, weight)).for_each(|(o, p)| *o += p);
+    } else {
+        add_product(&mut out, scaled, weight);
+    }
+    out
 }

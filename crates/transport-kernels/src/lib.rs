@@ -32,6 +32,7 @@ pub mod composed;
 pub mod embedding;
 #[cfg(feature = "flex")]
 mod extension;
+mod fresh;
 #[cfg(feature = "flex")]
 mod gemm;
 #[cfg(feature = "flex")]

@@ -104,3 +104,28 @@ pub fn onto(base: Tensor<2>, x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -
     }
     composed::onto(base, x, weight, bias)
 }
+
+/// The derivative of [`layer`] along directions: `(slope ⊙ u) W`, or `u + (slope ⊙ u) W` with the
+/// way around. Several directions at the same points stand block after block in `u`. Where
+/// gradients are tracked it is made of operations that can be differentiated once more.
+///
+/// # Shapes
+/// `u`: `[b n, k]`, `slope`: `[n, k]`, `weight`: `[k, m]`; returns `[b n, m]`.
+///
+/// # Panics
+/// When the shapes do not fit.
+///
+/// # Checked by
+/// `tests/it/layers.rs`
+#[must_use]
+pub fn tangent(u: Tensor<2>, slope: Tensor<2>, weight: Tensor<2>, around: bool) -> Tensor<2> {
+    let ([rows, k], [n, columns], [inner, m]) = (u.dims(), slope.dims(), weight.dims());
+    assert!(k == columns && k == inner, "{k} features, {columns} slopes and {inner} weights");
+    assert!(rows.is_multiple_of(n), "{rows} directions at {n} points");
+    assert!(!around || k == m, "{k} features cannot go around to {m}");
+    #[cfg(feature = "flex")]
+    if takes_kernels(&u) {
+        return crate::extension::tangent(u, slope, weight, around);
+    }
+    composed::tangent(u, slope, weight, around)
+}

@@ -147,4 +147,16 @@ impl Jvp for Given<'_> {
         let to = Prediction::Velocity;
         (self.convert(to, output, x, t), self.convert(to, tangent, u, t))
     }
+
+    /// `∇·(a x + b net(s x)) = a d + b s (∇·net)(s x)`, all directions of the network in one pass.
+    fn divergence(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<1>) {
+        let (model, [n, d]) = (self.model, x.dims());
+        let scaled = t.scale(x.clone(), |t| model.input_scale(t));
+        let (output, inner) = model.net.divergence(scaled, t, self.context.clone());
+        let change = |t: f64| model.prediction.to(Prediction::Velocity, &model.schedule.at(t));
+        let factor = |t: f64| change(t).on_given * model.input_scale(t);
+        let own = t.column(&Space::of(&x), |t| change(t).on_x * d as f64);
+        let divergence = t.scale(inner.reshape([n, 1]), factor) + own;
+        (self.convert(Prediction::Velocity, output, x, t), divergence.reshape([n]))
+    }
 }

@@ -37,7 +37,7 @@ pub enum Outcome {
 }
 
 /// Watches a session. Nothing in this crate prints: an observer does.
-pub trait Observer {
+pub trait Observer: Send {
     /// The data is ready and training starts (or goes on) after `done` of `total` steps.
     fn begin(&mut self, problem: &Problem, done: u64, total: u64) {
         let _ = (problem, done, total);
@@ -140,7 +140,9 @@ pub fn train(
         folder.write_config(&config.to_toml()?)?;
     }
     observer.begin(&problem, training.steps_done(), training.steps_total());
-    let outcome = advance(config, folder, &problem, &mut *training, &mut window, observer)?;
+    // On a worker of the pool: a step's shards then start without waking this thread.
+    let outcome =
+        rayon::scope(|_| advance(config, folder, &problem, &mut *training, &mut window, observer))?;
     if outcome == Outcome::Finished {
         let card = Card {
             config: config.clone(),

@@ -164,3 +164,32 @@ fn threads_do_not_change_a_bit() {
     let one = run(1);
     assert!(one == run(2) && one == run(5));
 }
+
+/// Blocks of directions are each the derivative along one, and agree with the composed operations.
+#[test]
+fn tangents_are_derivatives_of_layers() {
+    let [single, double] = spaces();
+    let (n, k) = (7, 24);
+    for (space, h, tolerance) in [(&single, 1e-2, 2e-3), (&double, 1e-5, 1e-8)] {
+        let x = Noise::new(1, n).normal(k, space);
+        let (w, b) = (matrix(2, [k, k], space), vector(3, k, space));
+        let u = Noise::new(6, 3 * n).normal(k, space);
+        let slope = ops::activate_with_slope(KIND, x.clone()).1;
+        for around in [false, true] {
+            let all = ops::tangent(u.clone(), slope.clone(), w.clone(), around);
+            let other = composed::tangent(u.clone(), slope.clone(), w.clone(), around);
+            assert!((all.clone() - other).abs().max().into_scalar::<f64>() < 1e-5);
+            for block in 0..3 {
+                let u = u.clone().narrow(0, block * n, n);
+                let at = |s: f64| {
+                    let moved = x.clone() + u.clone().mul_scalar(s);
+                    composed::layer(KIND, moved, w.clone(), b.clone(), around)
+                };
+                let difference = (at(h) - at(-h)).div_scalar(2.0 * h);
+                let got = all.clone().narrow(0, block * n, n);
+                let gap = (got - difference).abs().max().into_scalar::<f64>();
+                assert!(gap < tolerance, "{around} {block}: {gap}");
+            }
+        }
+    }
+}

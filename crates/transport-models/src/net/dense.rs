@@ -87,4 +87,20 @@ impl Dense {
     pub fn tangent(&self, u: Tensor<2>) -> Tensor<2> {
         u.matmul(self.weight.val())
     }
+
+    /// `(slope ⊙ u) W`, the derivative of [`Dense::after`]; `u` too with the way around. Several
+    /// directions at the same points stand block after block.
+    ///
+    /// # Shapes
+    /// `u`: `[b n, inputs]`, `slope`: `[n, inputs]`; returns `[b n, outputs]`.
+    #[must_use]
+    pub fn tangent_after(&self, slope: Tensor<2>, u: Tensor<2>, around: bool) -> Tensor<2> {
+        ops::tangent(u, slope, self.weight.val(), around)
+    }
+
+    /// `W`, `[inputs, outputs]`: the derivatives along the unit directions.
+    #[must_use]
+    pub fn jacobian(&self) -> Tensor<2> {
+        self.weight.val()
+    }
 }

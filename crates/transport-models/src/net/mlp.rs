@@ -115,10 +115,44 @@ impl Mlp {
         let mut h = self.first(x, t, context);
         for layer in &self.hidden {
             let (value, slope) = silu_with_slope(h.clone());
-            h = h + layer.forward(value);
-            dh = dh.clone() + layer.tangent(slope * dh);
+            h = layer.onto(h, value);
+            dh = layer.tangent_after(slope, dh, true);
         }
         let (value, slope) = silu_with_slope(h);
-        (self.output.forward(value), self.output.tangent(slope * dh))
+        (self.output.forward(value), self.output.tangent_after(slope, dh, false))
+    }
+
+    /// The value and the divergence `Σᵢ ∂outᵢ/∂xᵢ`, all directions in one pass.
+    ///
+    /// ```text
+    /// Hᵢ = Wᵢ,   Hᵢ ← Hᵢ + (f′(hₖ) ⊙ Hᵢ) Wₖ,   ∇·out = Σ_j f′(h)_j Σᵢ Hᵢⱼ Vⱼᵢ
+    /// ```
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`, as many inputs as outputs; returns `[n, d]` and `[n]`.
+    ///
+    /// # Panics
+    /// As [`Mlp::forward`].
+    #[must_use]
+    pub fn divergence(
+        &self,
+        x: Tensor<2>,
+        t: Times<'_>,
+        context: Option<Tensor<2>>,
+    ) -> (Tensor<2>, Tensor<1>) {
+        let [n, d] = x.dims();
+        let rows = self.input.jacobian();
+        let width = rows.dims()[1];
+        let mut dh = rows.reshape([d, 1, width]).expand([d, n, width]).reshape([d * n, width]);
+        let mut h = self.first(x, t, context);
+        for layer in &self.hidden {
+            let (value, slope) = silu_with_slope(h.clone());
+            h = layer.onto(h, value);
+            dh = layer.tangent_after(slope, dh, true);
+        }
+        let (value, slope) = silu_with_slope(h);
+        let columns = self.output.jacobian().transpose().reshape([d, 1, width]);
+        let through = (dh.reshape([d, n, width]) * columns).sum_dim(0).reshape([n, width]);
+        (self.output.forward(value), (slope * through).sum_dim(1).reshape([n]))
     }
 }

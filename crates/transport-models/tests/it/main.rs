@@ -138,3 +138,39 @@ fn a_missing_context_is_a_programmers_fault() {
     let model = model(Named::Rectified, Prediction::Velocity, 2, &space);
     let _ = model.given(None).eval(Noise::new(1, 2).normal(D, &space), Times::Same(0.5));
 }
+
+/// The derivative alone: its divergence is the sum over directions, one at a time.
+struct OneByOne<F>(F);
+
+impl<F: Field> Field for OneByOne<F> {
+    fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        self.0.eval(x, t)
+    }
+}
+
+impl<F: Jvp> Jvp for OneByOne<F> {
+    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        self.0.jvp(x, t, u)
+    }
+}
+
+#[test]
+fn all_directions_at_once_are_the_directions_one_by_one() {
+    let (single, double) = spaces();
+    for (space, tolerance) in [(single, 2e-5), (double, 1e-12)] {
+        for (prediction, context) in [(Prediction::Velocity, 0), (Prediction::Noise, 2)] {
+            let model = model(Named::Vp, prediction, context, &space);
+            let x = Noise::new(1, 5).normal(D, &space);
+            let c = (context > 0).then(|| Noise::new(2, 5).normal(context, &space));
+            let times = [0.1, 0.3, 0.5, 0.7, 0.9];
+            for t in [Times::Same(0.4), Times::Each(&times)] {
+                let at_once = model.given(c.clone()).divergence(x.clone(), t);
+                let in_turn = OneByOne(model.given(c.clone())).divergence(x.clone(), t);
+                let value = (at_once.0 - in_turn.0).abs().max().into_scalar::<f64>();
+                let size = in_turn.1.clone().abs().add_scalar(1.0);
+                let gap = ((at_once.1 - in_turn.1).abs() / size).max().into_scalar::<f64>();
+                assert!(value < tolerance && gap < tolerance, "{prediction:?}: {value}, {gap}");
+            }
+        }
+    }
+}
