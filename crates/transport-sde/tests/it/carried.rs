@@ -64,6 +64,8 @@ pub(crate) struct Case<M> {
     /// `u ∈ [0, 1] ↦ s`, increasing from 0 to where the process is followed to, with steps in
     /// proportion to its time scale.
     pub(crate) time: fn(&M, f64) -> f64,
+    /// How many times the steps of the other processes it takes.
+    pub(crate) refined: usize,
 }
 
 /// A process that carries mixtures and has a linear drift.
@@ -74,6 +76,7 @@ impl<M: Marginals<Mixture, At = Mixture> + LinearInState + Clone> Carrier for M 
 impl<M: Carrier> Case<M> {
     /// Increasing process times.
     pub(crate) fn process_grid(&self, steps: usize) -> Grid {
+        let steps = self.refined * steps;
         let at = |k| (self.time)(&self.process, k as f64 / steps as f64);
         Grid::new((0..=steps).map(at).collect()).unwrap()
     }
@@ -125,7 +128,14 @@ pub(crate) fn linear<P: LinearSde + Copy>(
 ) -> Case<Linear<P>> {
     assert!(end == 1.0 || end == 0.999, "the two ends that `time` knows");
     let time = if end == 1.0 { whole::<P> } else { short::<P> };
-    Case { name, process: Linear(process), law: plane_law(), clock: Clock::of(&process), time }
+    Case {
+        name,
+        process: Linear(process),
+        law: plane_law(),
+        clock: Clock::of(&process),
+        time,
+        refined: 1,
+    }
 }
 
 fn whole<P: LinearSde>(process: &Linear<P>, u: f64) -> f64 {
@@ -161,8 +171,8 @@ pub(crate) fn critically_damped(
     process: CriticallyDamped,
 ) -> Case<CriticallyDamped> {
     // The velocity's initial spread is forgotten within γM, so steps are finest at the data.
-    let time = |_: &CriticallyDamped, u: f64| 0.01 * (u * (1f64 / 0.01).asinh()).sinh();
-    Case { name, process, law: line_law(), clock: Clock::UNIT, time }
+    let time = |_: &CriticallyDamped, u: f64| 0.003 * (u * (1f64 / 0.003).asinh()).sinh();
+    Case { name, process, law: line_law(), clock: Clock::UNIT, time, refined: 2 }
 }
 
 /// Weights 0.3 and 0.7.

@@ -40,9 +40,7 @@ fn density_gap<M: Carrier>(case: &Case<M>, steps: usize) -> f64 {
 #[test]
 fn flow_densities_are_exact_to_1e_5_nats() {
     fn run<M: Carrier>(case: &Case<M>) {
-        // The velocity that is forgotten at once makes the flow on phase space the stiffer one.
-        let steps = if case.name.starts_with("CLD") { 384 } else { 160 };
-        let gap = density_gap(case, steps);
+        let gap = density_gap(case, 224);
         println!("{}: {gap:.2e} nats", case.name);
         assert!(gap < 1e-5, "{}: {gap:.2e} nats", case.name);
     }

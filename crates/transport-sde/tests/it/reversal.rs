@@ -58,7 +58,7 @@ fn reverse_sdes_recover_the_data() {
 
 #[test]
 fn probability_flows_recover_the_data() {
-    every_process!(|case| check(&by_ode(case, 64), case, "probability flow"));
+    every_process!(|case| check(&by_ode(case, 48), case, "probability flow"));
 }
 
 /// A score whose law has its weights off by two points takes the samples there.
