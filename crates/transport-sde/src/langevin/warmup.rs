@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn windows_double_and_fill_the_middle() {
         assert_eq!(windows(1000), (75, vec![100, 150, 250, 450, 850]));
-        assert_eq!(windows(2000), (75, vec![100, 150, 250, 450, 1850]));
+        assert_eq!(windows(2000), (75, vec![100, 150, 250, 450, 850, 1850]));
         assert_eq!(windows(100), (15, vec![90]));
         assert_eq!(windows(300), (75, vec![100, 150]));
         assert_eq!(windows(19), (0, vec![]));

@@ -345,8 +345,8 @@ fn climbing_makes_a_hard_start_easy() {
     assert!(s.rhat < 1.01 && s.ess_bulk > 4000.0, "{s:?}");
     assert!((s.mean - slope).abs() < 4.0 * s.mcse_mean, "{s:?} against {slope}");
     // Rows climb alone.
-    let alone = climb(&target, start.clone().slice([3..4]), 20, 0.1);
-    let together = climb(&target, start, 20, 0.1).slice([3..4]);
+    let alone = climb(&target, start.clone().narrow(0, 3, 1), 20, 0.1);
+    let together = climb(&target, start, 20, 0.1).narrow(0, 3, 1);
     assert_eq!(to_host(alone), to_host(together));
 }
 
