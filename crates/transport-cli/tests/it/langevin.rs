@@ -63,6 +63,13 @@ fn the_funnel_is_sampled_and_files_agree() {
 }
 
 #[test]
+fn help_teaches_by_example() {
+    let root = tempfile::tempdir().unwrap();
+    let help = succeed(root.path(), &["langevin", "--help"]);
+    assert!(help.contains("Examples:") && help.contains("--target funnel"), "{help}");
+}
+
+#[test]
 fn mistakes_are_named() {
     let root = tempfile::tempdir().unwrap();
     let at = root.path();
