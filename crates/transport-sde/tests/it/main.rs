@@ -6,6 +6,7 @@ mod driver;
 mod family;
 mod flows;
 mod langevin;
+mod langevin_runs;
 mod langevin_targets;
 mod posteriors;
 
