@@ -9,6 +9,7 @@ use crate::{INTERRUPTED, output, targets, train};
 use std::ops::ControlFlow;
 use transport_core::{Noise, Space, device};
 use transport_data::{Table, write_csv, write_npy};
+use transport_sde::diagnostics::Summary;
 use transport_sde::langevin::{
     Annealed, Chains, Hmc, Mala, Metric, Plan, Report, SampleError, ScoreOf, Smoothed, Target,
     Tempered, Transition, Tuning, Ula, Underdamped, find_start, sample,
@@ -190,6 +191,17 @@ fn rows(chains: &Chains) -> Vec<f64> {
     (0..m).flat_map(|c| (0..chains.len()).flat_map(move |i| row(c, i))).collect()
 }
 
+/// What the diagnostics say against the draws.
+fn verdict(chains: &Chains) -> Option<&'static str> {
+    if chains.len() < 4 {
+        return Some("  ESS and R̂ need at least 4 draws of each chain");
+    }
+    let mixed =
+        |s: Summary| (s.rhat < 1.01 || s.rhat.is_nan()) && s.ess_bulk.min(s.ess_tail) > 400.0;
+    let all = chains.summaries().into_iter().all(mixed);
+    (!all).then_some("  R̂ above 1.01 or ESS below 400: the chains have not mixed, run longer")
+}
+
 /// The diagnostics.
 fn table(chains: &Chains) {
     let head = ["", "mean", "sd", "MCSE", "MCSE sd", "ESS bulk", "ESS tail", "R̂"];
@@ -210,5 +222,7 @@ fn table(chains: &Chains) {
         chains.tuning().step,
         chains.evals()
     ));
-    output::line("  R̂ above 1.01 or ESS below 400: the chains have not mixed, run longer");
+    if let Some(words) = verdict(chains) {
+        output::line(words);
+    }
 }

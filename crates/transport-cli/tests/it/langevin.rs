@@ -49,6 +49,11 @@ fn the_funnel_is_sampled_and_files_agree() {
     let (mean, sd, error, sd_error) = (cells[0], cells[1], cells[2], cells[3]);
     assert!(mean.abs() < 5.0 * error && (sd - 1.0).abs() < 5.0 * sd_error, "{line}");
 
+    // Chains of one mode each are called what they are.
+    let modes =
+        ["langevin", "--target", "8gaussians", "--warmup", "200", "-n", "200", "-o", "m.csv"];
+    assert!(succeed(at, &modes).contains("have not mixed"));
+
     let first = fs::read(at.join("x.csv")).unwrap();
     let mut again = args.clone();
     again.extend(["--threads", "1"]);
@@ -60,6 +65,13 @@ fn the_funnel_is_sampled_and_files_agree() {
     succeed(at, &[&figure[..], &["x.npy"]].concat());
     let npy = fs::read(at.join("x.npy")).unwrap();
     assert!(String::from_utf8_lossy(&npy[..128]).contains("(800, 4)"));
+}
+
+#[test]
+fn help_teaches_by_example() {
+    let root = tempfile::tempdir().unwrap();
+    let help = succeed(root.path(), &["langevin", "--help"]);
+    assert!(help.contains("Examples:") && help.contains("--target funnel"), "{help}");
 }
 
 #[test]

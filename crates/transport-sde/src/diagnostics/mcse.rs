@@ -23,6 +23,9 @@ pub fn mcse_mean_square<C: AsRef<[f64]>>(chains: &[C]) -> f64 {
 /// MCSE(sd)² = Var(c²) / (4 E[c²] ESS(c²)),    c = x − x̄
 /// ```
 ///
+/// ArviZ 0.23 does the same; arviz-stats 0.8 divides by the ESS of `x` instead, which is too large
+/// for antithetic chains.
+///
 /// # References
 /// Kenney & Keeping (1951), p. 141.
 #[must_use]

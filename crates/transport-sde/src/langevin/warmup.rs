@@ -66,7 +66,8 @@ impl Warmup {
         self.averaging = Some(DualAveraging::new(tuning.step, goal));
     }
 
-    /// Learns from step `k`; says whether the geometry has changed.
+    /// Learns from step `k`; says whether the step is to be searched anew, because the geometry has
+    /// changed or the last phase begins.
     pub(super) fn learn(
         &mut self,
         k: usize,
@@ -80,14 +81,17 @@ impl Warmup {
             averaging.learn(pool(&moved.acceptance));
             tuning.step = averaging.step();
         }
-        if self.metric == Metric::Keep || k < self.first || self.ends.last().is_none_or(|e| k >= *e)
-        {
+        let ending = self.ends.contains(&(k + 1));
+        if self.metric == Metric::Keep {
+            return ending && self.last_phase;
+        }
+        if k < self.first || self.ends.last().is_none_or(|end| k >= *end) {
             return false;
         }
         let x = transition.visible(&moved.state);
         let d = x.dims()[1];
         to_host(x).chunks_exact(d).for_each(|row| self.moments.add(row));
-        self.ends.contains(&(k + 1)) && self.replace(tuning, d)
+        ending && self.replace(tuning, d)
     }
 
     /// The preconditioner from the window that ends, and a fresh one for the next.
@@ -175,7 +179,7 @@ mod tests {
     #[test]
     fn windows_double_and_fill_the_middle() {
         assert_eq!(windows(1000), (75, vec![100, 150, 250, 450, 850]));
-        assert_eq!(windows(2000), (75, vec![100, 150, 250, 450, 1850]));
+        assert_eq!(windows(2000), (75, vec![100, 150, 250, 450, 850, 1850]));
         assert_eq!(windows(100), (15, vec![90]));
         assert_eq!(windows(300), (75, vec![100, 150]));
         assert_eq!(windows(19), (0, vec![]));

@@ -21,6 +21,7 @@ mod forward;
 mod grids;
 mod kernels;
 mod langevin;
+mod langevin_runs;
 mod langevin_targets;
 mod likelihood;
 mod ode_adaptive;
