@@ -71,7 +71,7 @@ fn both<const FMA: bool>(kind: Activation, x: f32) -> (f32, f32) {
         }
         Activation::Tanh => math::tanh::<FMA>(x),
         Activation::Softplus => {
-            let e = math::exp::<FMA>(-x.abs());
+            let e = math::exp_nonpositive::<FMA>(-x.abs());
             let over = if x < 0.0 { 0.0 } else { x };
             let r = 1.0 / (1.0 + e);
             (over + math::ln_1p_unit::<FMA>(e), if x < 0.0 { e * r } else { r })

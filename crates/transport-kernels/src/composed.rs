@@ -87,3 +87,13 @@ pub fn tangent(u: Tensor<2>, slope: Tensor<2>, weight: Tensor<2>, around: bool) 
     let y = scaled.matmul(weight);
     if around { u + y } else { y }
 }
+
+/// The mean of `(a − b)²`.
+///
+/// `sum_dim` twice: the order of additions is fixed by the shape, not by the threads.
+#[must_use]
+pub fn mean_square_error(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    let [n, d] = a.dims();
+    let per_row = (a - b).powi_scalar(2).sum_dim(1);
+    per_row.sum_dim(0).reshape([1]).div_scalar((n * d) as f64)
+}

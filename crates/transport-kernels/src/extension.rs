@@ -9,7 +9,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{
     Autodiff, Backend, Dispatch, DispatchDevice, Flex, TensorMetadata, backend_extension,
 };
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Shape, Tensor, TensorData};
 use std::borrow::Cow;
 
 /// Whether a device, autodiff or not, computes on Flex.
@@ -44,6 +44,9 @@ pub(crate) trait Kernels: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
+
+    /// The mean of `(a − b)²`.
+    fn kernel_square_error(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// What gradients are made of.
@@ -58,6 +61,9 @@ pub(crate) trait Pullbacks: Kernels {
         bias: FloatTensor<Self>,
         start: Option<FloatTensor<Self>>,
     ) -> FloatTensor<Self>;
+
+    /// The mean of `(a − b)²`, and its derivative in `a`.
+    fn square_error(a: FloatTensor<Self>, b: FloatTensor<Self>) -> [FloatTensor<Self>; 2];
 
     /// `valueᵀ g`.
     fn weight_gradient(value: FloatTensor<Self>, g: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -110,6 +116,11 @@ impl Kernels for Flex {
     fn kernel_onto(base: Flat, x: Flat, weight: Flat, bias: Flat) -> Flat {
         Self::affine(x, weight, bias, Some(base))
     }
+
+    fn kernel_square_error(a: Flat, b: Flat) -> Flat {
+        let [error, _] = Self::square_error(a, b);
+        error
+    }
 }
 
 impl Pullbacks for Flex {
@@ -124,6 +135,12 @@ impl Pullbacks for Flex {
         let start = start.as_deref().map_or(Start::Bias, Start::Rows);
         let (x, w, b) = (values(&value), values(&weight), values(&bias));
         tensor(layer::affine(&x, &w, &b, start, sizes), [sizes.n, sizes.m])
+    }
+
+    fn square_error(a: Flat, b: Flat) -> [Flat; 2] {
+        let columns = a.shape()[1];
+        let (error, slope) = layer::square_error(&values(&a), &values(&b), columns);
+        [tensor(vec![error], [1]), like(&a, slope)]
     }
 
     fn weight_gradient(value: Flat, g: Flat) -> Flat {
@@ -233,7 +250,43 @@ impl<B: Pullbacks> Backward<B, 4> for Onto {
     }
 }
 
+/// `(a − b)²` on average: keeps the derivative in `a`.
+#[derive(Debug)]
+struct SquareError;
+
+impl<B: Pullbacks> Backward<B, 2> for SquareError {
+    type State = FloatTensor<B>;
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 2>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let [a, b] = ops.parents;
+        let g = grads.consume::<B>(&ops.node);
+        let gradient = B::float_mul(ops.state, B::float_reshape(g, Shape::new([1, 1])));
+        if let Some(b) = b {
+            grads.register::<B>(b.id, B::float_neg(gradient.clone()));
+        }
+        if let Some(a) = a {
+            grads.register::<B>(a.id, gradient);
+        }
+    }
+}
+
 impl<B: Pullbacks, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+    fn kernel_square_error(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        let ((a, a_node), (b, b_node)) = (a.into_parts(), b.into_parts());
+        match SquareError.prepare::<C>([a_node, b_node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let [error, slope] = B::square_error(a, b);
+                prep.finish(slope, error)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::kernel_square_error(a, b)),
+        }
+    }
+
     fn kernel_activate(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
         match Activate.prepare::<C>([node]).compute_bound().stateful() {
@@ -317,6 +370,11 @@ pub(crate) fn onto(base: Tensor<2>, x: Tensor<2>, weight: Tensor<2>, bias: Tenso
     let (base, x) = (base.into_dispatch(), x.into_dispatch());
     let (w, b) = (weight.into_dispatch(), bias.into_dispatch());
     Tensor::from_dispatch(Dispatch::kernel_onto(base, x, w, b))
+}
+
+pub(crate) fn mean_square_error(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    let (a, b) = (a.into_dispatch(), b.into_dispatch());
+    Tensor::from_dispatch(Dispatch::kernel_square_error(a, b))
 }
 
 pub(crate) fn tangent(

@@ -228,3 +228,51 @@ pub(crate) fn tangent(
     }
     out
 }
+
+struct SquareError<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    factor: f32,
+    slope: &'a mut [MaybeUninit<f32>],
+}
+
+/// Sums side by side, so that additions need not wait for each other.
+const LANES: usize = 16;
+
+impl Loop for SquareError<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f32 {
+        let Self { a, b, factor, slope } = self;
+        let mut sums = [0.0f32; LANES];
+        for ((a, b), slope) in a.chunks(LANES).zip(b.chunks(LANES)).zip(slope.chunks_mut(LANES)) {
+            for (((a, b), slope), sum) in a.iter().zip(b).zip(slope).zip(&mut sums) {
+                let gap = a - b;
+                *sum = crate::math::fma::<FMA>(gap, gap, *sum);
+                slope.write(factor * gap);
+            }
+        }
+        sums.iter().sum()
+    }
+}
+
+/// The mean of `(a − b)²`, and its derivative in `a`; summed by groups of rows in an order that the
+/// shape fixes.
+pub(crate) fn square_error(a: &[f32], b: &[f32], columns: usize) -> (f32, Vec<f32>) {
+    assert_eq!(a.len(), b.len(), "the mean square error of unlike lengths");
+    let factor = 2.0 / a.len() as f32;
+    // Rows are grouped, so that narrow ones do not cost a call each.
+    let group = columns.max(1) * 1024usize.div_ceil(columns.max(1));
+    let mut sum = 0.0f64;
+    // SAFETY: groups of the lengths of `a` and `b` make up all of the slice, each written in full.
+    let slope = unsafe {
+        filled(a.len(), |slope| {
+            for ((a, b), slope) in a.chunks(group).zip(b.chunks(group)).zip(slope.chunks_mut(group))
+            {
+                sum += f64::from(dispatch(SquareError { a, b, factor, slope }));
+            }
+        })
+    };
+    ((sum / a.len() as f64) as f32, slope)
+}

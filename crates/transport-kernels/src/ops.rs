@@ -129,3 +129,23 @@ pub fn tangent(u: Tensor<2>, slope: Tensor<2>, weight: Tensor<2>, around: bool) 
     }
     composed::tangent(u, slope, weight, around)
 }
+
+/// The mean of `(a − b)²` over rows and columns.
+///
+/// # Shapes
+/// `a`, `b`: `[n, d]`; returns `[1]`.
+///
+/// # Panics
+/// When the shapes differ.
+///
+/// # Checked by
+/// `tests/it/layers.rs`
+#[must_use]
+pub fn mean_square_error(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    assert_eq!(a.dims(), b.dims(), "the mean square error of unlike shapes");
+    #[cfg(feature = "flex")]
+    if takes_kernels(&a) {
+        return crate::extension::mean_square_error(a, b);
+    }
+    composed::mean_square_error(a, b)
+}

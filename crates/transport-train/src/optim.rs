@@ -149,6 +149,12 @@ impl AdamW {
         self.step
     }
 
+    /// The number of parameters.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.slots.iter().map(|slot| slot.ema.len()).sum()
+    }
+
     /// One step at learning rate `rate`; returns the module and the gradient's norm before
     /// clipping. A module whose parameters nobody else holds is updated in place on host devices.
     #[must_use]

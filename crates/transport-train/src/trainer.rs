@@ -8,6 +8,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::sync::Arc;
 use transport_core::{Noise, Space};
 
@@ -69,6 +70,10 @@ pub trait Training: Send {
     fn weights(&self) -> Weights;
 }
 
+/// Parameters times rows from which shards are worth a thread each: below, waking one takes longer
+/// than its work. The result is the same.
+const WORTH_THREADS: usize = 1 << 23;
+
 /// One model, one optimiser, one objective.
 pub struct Trainer<M, O> {
     /// Away only while the optimiser updates it: sole ownership lets it write in place.
@@ -121,7 +126,7 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         self.model.as_ref().expect("a step that panicked took the model with it")
     }
 
-    fn batch(&self, rows: &[usize], range: std::ops::Range<usize>, noise: &Noise) -> Batch {
+    fn batch(&self, rows: &[usize], range: Range<usize>, noise: &Noise) -> Batch {
         let gather = |values: &[f32], d: usize| -> Tensor<2> {
             let chosen = &rows[range.clone()];
             let mut flat = Vec::with_capacity(chosen.len() * d);
@@ -156,14 +161,17 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
         let noise = self.noise.at_step(step);
         let ranges = shards(rows.len(), self.config.shards);
         let this = &*self;
-        let parts: Vec<(f64, FlatGradients, f64)> = ranges
-            .into_par_iter()
-            .map(|range| {
-                let share = range.len() as f64 / rows.len() as f64;
-                let (loss, gradients) = this.shard(&this.batch(&rows, range, &noise));
-                (loss, gradients, share)
-            })
-            .collect();
+        let one = |range: Range<usize>| {
+            let share = range.len() as f64 / rows.len() as f64;
+            let (loss, gradients) = this.shard(&this.batch(&rows, range, &noise));
+            (loss, gradients, share)
+        };
+        let parts: Vec<(f64, FlatGradients, f64)> =
+            if self.optim.parameters() * rows.len() < WORTH_THREADS {
+                ranges.into_iter().map(one).collect()
+            } else {
+                ranges.into_par_iter().map(one).collect()
+            };
         let mut loss = 0.0;
         let mut total: Option<FlatGradients> = None;
         for (part, mut gradients, share) in parts {

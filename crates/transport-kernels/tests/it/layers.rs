@@ -193,3 +193,21 @@ fn tangents_are_derivatives_of_layers() {
         }
     }
 }
+
+#[test]
+fn the_mean_square_error_and_its_gradients() {
+    for space in spaces() {
+        for (n, d) in [(300, 7), (1, 1), (5, 2000)] {
+            let leaf = |seed| Noise::new(seed, n).normal(d, &space).autodiff().require_grad();
+            let all = |f: fn(Tensor<2>, Tensor<2>) -> Tensor<1>| {
+                let (a, b) = (leaf(1), leaf(2));
+                let error = f(a.clone(), b.clone());
+                let g = (error.clone() * 3.0).backward();
+                let (a, b) = (a.grad(&g).unwrap(), b.grad(&g).unwrap());
+                [to_host(error.inner()), to_host(a), to_host(b)]
+            };
+            let kernel = all(ops::mean_square_error);
+            close(&kernel, &all(composed::mean_square_error), f64::from(f32::EPSILON), "error");
+        }
+    }
+}

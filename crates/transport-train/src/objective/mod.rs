@@ -10,6 +10,7 @@ pub use likelihood::MaximumLikelihood;
 
 use burn::tensor::Tensor;
 use transport_core::{Interval, Noise, Schedule, Space};
+use transport_kernels::ops;
 use transport_models::Dynamics;
 
 /// The part of a batch that one shard sees.
@@ -67,11 +68,8 @@ fn pair(model: &Dynamics, batch: &Batch) -> (Tensor<2>, Vec<f64>) {
 ///
 /// `sum_dim` then `sum`: the order of additions is fixed by the shape, not by the threads.
 fn weighted_square_error(a: Tensor<2>, b: Tensor<2>, weight: Option<Tensor<2>>) -> Tensor<1> {
+    let Some(weight) = weight else { return ops::mean_square_error(a, b) };
     let [n, d] = a.dims();
-    let per_row = (a - b).powi_scalar(2).sum_dim(1);
-    let per_row = match weight {
-        Some(weight) => per_row * weight,
-        None => per_row,
-    };
+    let per_row = (a - b).powi_scalar(2).sum_dim(1) * weight;
     per_row.sum_dim(0).reshape([1]).div_scalar((n * d) as f64)
 }

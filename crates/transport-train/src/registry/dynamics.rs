@@ -134,17 +134,21 @@ impl Entry for Family {
         let settings = self.settings(&config.model.settings)?;
         let blank = Dynamics::new(&settings, dim, context, &Noise::new(0, 1), space);
         let model = weights.fill(blank)?;
-        Ok(Box::new(Flowing { model, dim, context, space: space.clone() }))
+        let chunk = (CHUNK / settings.net.width).clamp(64, 1024);
+        Ok(Box::new(Flowing { model, dim, context, chunk, space: space.clone() }))
     }
 }
 
-/// Rows of a chunk: small enough that its activations stay in a core's cache.
-const CHUNK: usize = 256;
+/// Activations of a layer on a chunk: few enough to stay in a core's cache, enough to be worth the
+/// calls.
+const CHUNK: usize = 1 << 16;
 
 struct Flowing {
     model: Dynamics,
     dim: usize,
     context: usize,
+    /// Rows of a chunk.
+    chunk: usize,
     space: Space,
 }
 
@@ -157,7 +161,9 @@ impl Flowing {
         size: usize,
         f: impl Fn(Range<usize>) -> Result<T, SolveError> + Sync,
     ) -> Result<Vec<T>, SolveError> {
-        let size = if is_host(&self.space.device) { size } else { n.max(1) };
+        // Smaller ones where there are threads to spare.
+        let share = n.div_ceil(rayon::current_num_threads()).max(1);
+        let size = if is_host(&self.space.device) { size.min(share) } else { n.max(1) };
         let chunks: Vec<Range<usize>> =
             (0..n).step_by(size).map(|first| first..(first + size).min(n)).collect();
         if is_host(&self.space.device) {
@@ -253,7 +259,7 @@ impl Flowing {
         plan: &SampleConfig,
         knots: Option<&[f64]>,
     ) -> Result<Vec<Vec<f64>>, SolveError> {
-        let chunks = self.chunked(noise.len(), CHUNK, |rows| {
+        let chunks = self.chunked(noise.len(), self.chunk, |rows| {
             let given = self.given(context, &rows);
             self.integrate(&noise.rows(rows), given, plan, knots)
         })?;
@@ -294,7 +300,7 @@ impl Generator for Flowing {
         plan: &SampleConfig,
     ) -> Result<Option<Vec<f64>>, SolveError> {
         // d derivatives a step make a row d times as heavy.
-        let size = (CHUNK / self.dim.max(1)).max(16);
+        let size = (self.chunk / self.dim.max(1)).max(16);
         let reference = Gaussian::isotropic(vec![0.0; self.dim], self.reference_std());
         let grid = self.grid(&SampleConfig { solver: Solver::Heun, ..*plan });
         let end = grid.times()[0];
