@@ -51,11 +51,35 @@ pub trait ScoredField: Field {
     /// # Shapes
     /// `x`: `[n, d]`; returns two `[n, d]`.
     fn velocity_and_score(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>);
+
+    /// The velocity and `−σ(t) s(x, t) = E[x₀ | x_t = x]`. A field that knows the latter by
+    /// itself gives it where σ = 0 too, and the score is infinite.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`; returns two `[n, d]`.
+    fn velocity_and_noise(
+        &self,
+        x: Tensor<2>,
+        t: Times<'_>,
+        sigma: &dyn Fn(f64) -> f64,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let (velocity, score) = self.velocity_and_score(x, t);
+        (velocity, t.scale(score, |t| -sigma(t)))
+    }
 }
 
 impl<F: ScoredField + ?Sized> ScoredField for &F {
     fn velocity_and_score(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
         (**self).velocity_and_score(x, t)
+    }
+
+    fn velocity_and_noise(
+        &self,
+        x: Tensor<2>,
+        t: Times<'_>,
+        sigma: &dyn Fn(f64) -> f64,
+    ) -> (Tensor<2>, Tensor<2>) {
+        (**self).velocity_and_noise(x, t, sigma)
     }
 }
 

@@ -131,6 +131,17 @@ impl Denoiser for Given<'_> {
 }
 
 impl ScoredField for Given<'_> {
+    fn velocity_and_noise(
+        &self,
+        x: Tensor<2>,
+        t: Times<'_>,
+        _sigma: &dyn Fn(f64) -> f64,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let output = self.output(x.clone(), t);
+        let velocity = self.convert(Prediction::Velocity, output.clone(), x.clone(), t);
+        (velocity, self.convert(Prediction::Noise, output, x, t))
+    }
+
     fn velocity_and_score(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
         let output = self.output(x.clone(), t);
         let velocity = self.convert(Prediction::Velocity, output.clone(), x.clone(), t);

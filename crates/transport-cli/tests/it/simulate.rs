@@ -36,7 +36,7 @@ fn csv_is_long_and_npy_is_times_particles_columns() {
 
     simulate(at, &format!("{plan} -o a.npy"));
     let bytes = fs::read(at.join("a.npy")).unwrap();
-    assert!(String::from_utf8_lossy(&bytes[..128]).contains("(3, 7, 2,)"));
+    assert!(String::from_utf8_lossy(&bytes[..128]).contains("(3, 7, 2)"));
     let values: Vec<f64> = bytes[bytes.len() - 3 * 7 * 2 * 8..]
         .chunks_exact(8)
         .map(|b| f64::from_le_bytes(b.try_into().unwrap()))

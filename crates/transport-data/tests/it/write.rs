@@ -84,7 +84,7 @@ fn links_are_followed_and_modes_are_kept() {
 fn arrays_have_the_shape_asked_for() {
     let dir = folder();
     let path = dir.path().join("a.npy");
-    for (shape, tuple) in [(vec![2, 3, 1], "(2, 3, 1,)"), (vec![6], "(6,)")] {
+    for (shape, tuple) in [(vec![2, 3, 1], "(2, 3, 1)"), (vec![6], "(6,)")] {
         write_npy_array(&path, &shape, &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let header = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));

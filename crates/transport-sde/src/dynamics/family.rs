@@ -25,6 +25,16 @@ impl Epsilon {
             Self::Constant(c) => *c,
         }
     }
+
+    /// `ε(t)/σ(t)`, finite at σ = 0 for the first two.
+    fn over_sigma(&self, t: f64, schedule: &(impl Schedule + ?Sized)) -> f64 {
+        let c = schedule.at(t);
+        match self {
+            Self::Sigma(k) => *k,
+            Self::Reversal(k) => k * (c.d_alpha * c.sigma - c.alpha * c.d_sigma) / c.alpha,
+            Self::Constant(k) => k / c.sigma,
+        }
+    }
 }
 
 /// `dX = [v(X, t) + ε(t) s(X, t)] dt + √(2 ε(t)) dW` on the transport clock.
@@ -48,8 +58,10 @@ pub struct Family<F, S> {
 
 impl<F: ScoredField, S: Schedule> Sde for Family<F, S> {
     fn drift(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
-        let (velocity, score) = self.field.velocity_and_score(x, t);
-        velocity + t.scale(score, |t| self.epsilon.at(t, &self.schedule))
+        // ε s = −(ε/σ) E[x₀ | x], which stays finite where the score does not.
+        let sigma = |t: f64| self.schedule.at(t).sigma;
+        let (velocity, noise) = self.field.velocity_and_noise(x, t, &sigma);
+        velocity - t.scale(noise, |t| self.epsilon.over_sigma(t, &self.schedule))
     }
 
     fn diffusion(&self, x: &Tensor<2>, t: Times<'_>) -> Diffusion {

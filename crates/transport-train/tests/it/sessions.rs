@@ -142,7 +142,9 @@ fn every_model_trains_opens_samples_traces_and_has_the_density_it_claims() {
         let can = run.capabilities().unwrap();
         for solver in can.solvers {
             let plan = transport_train::config::SampleConfig { solver: *solver, steps: 8 };
-            let x = run.draw(&Request { n: 20, plan: Some(plan), ..Request::default() }).unwrap();
+            let x = run
+                .draw(&Request { n: 20, plan: Some(plan), ..Request::default() })
+                .unwrap_or_else(|e| panic!("{} {solver:?}: {e}", entry.name()));
             assert_eq!((x.rows(), x.cols()), (20, 2));
             assert!(x.values().iter().all(|v| v.is_finite()), "{} {solver:?}", entry.name());
         }
