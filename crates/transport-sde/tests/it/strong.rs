@@ -279,3 +279,41 @@ fn every_method_samples_the_family() {
     let whole = Grid::uniform(Interval::UNIT, 1).unwrap();
     check(drive(&mut stepper, start, &whole, |_, _, _| {}).unwrap(), "adaptive ShARK");
 }
+
+/// At `σ = 0` the family's drift is the limit of its drift, for the batch and for single rows.
+#[test]
+fn the_familys_drift_is_continuous_at_the_data() {
+    use transport_core::law::{Gaussian, OracleFlow};
+    use transport_core::schedule::Rectified;
+    use transport_core::{Field, ScoredField};
+    use transport_sde::Family;
+    use transport_sde::dynamics::Epsilon;
+
+    /// The score as a network gives it, `−E[x₀|x]/σ`: not finite at σ = 0.
+    #[derive(Clone)]
+    struct Learned(OracleFlow<Gaussian, Rectified>);
+    impl Field for Learned {
+        fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+            self.0.eval(x, t)
+        }
+    }
+    impl ScoredField for Learned {
+        fn velocity_and_score(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
+            let (velocity, score) = self.0.velocity_and_score(x, t);
+            (velocity, t.scale(t.scale(score, |t| 1.0 - t), |t| 1.0 / (1.0 - t)))
+        }
+    }
+    let field =
+        Learned(OracleFlow { law: Gaussian::isotropic(vec![1.0, 0.0], 0.5), schedule: Rectified });
+    let x = Noise::new(3, 3).normal(2, &space());
+    for epsilon in [Epsilon::Sigma(0.7), Epsilon::Reversal(1.0)] {
+        let sde = Family { field: field.clone(), schedule: Rectified, epsilon };
+        let drift = |t: Times<'_>| to_host(sde.drift(x.clone(), t));
+        let (end, before) = (drift(Times::Same(1.0)), drift(Times::Same(1.0 - 1e-7)));
+        let gap = end.iter().zip(&before).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(gap < 1e-5, "{epsilon:?}: {gap}");
+        let mixed = drift(Times::Each(&[0.4, 1.0, 0.9]));
+        assert_eq!(mixed[2..4], end[2..4]);
+        assert_eq!(mixed[..2], drift(Times::Same(0.4))[..2]);
+    }
+}
