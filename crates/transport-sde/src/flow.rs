@@ -106,7 +106,7 @@ pub struct SdeFlow<S> {
     pub sde: S,
     /// The steps, increasing.
     pub grid: Grid,
-    /// An SDE method.
+    /// An SDE method whose needs the SDE meets ([`Solver::on_sde`]).
     pub solver: Solver,
 }
 
@@ -114,7 +114,7 @@ impl<S: Sde> SdeFlow<S> {
     fn stepper(&self, noise: &Noise) -> Box<dyn Stepper + '_> {
         // The kind is a programmer's choice, made where the flow is built.
         #[allow(clippy::expect_used)]
-        self.solver.on_sde(&self.sde, noise).expect("an SDE method integrates an SdeFlow")
+        self.solver.on_sde(&self.sde, noise).expect("an SDE method that fits integrates an SdeFlow")
     }
 
     /// A draw of the kernel, or where it failed.

@@ -27,7 +27,8 @@ impl Epsilon {
     }
 
     /// `ε(t)/σ(t)`, finite at σ = 0 for the first two.
-    fn over_sigma(&self, t: f64, schedule: &(impl Schedule + ?Sized)) -> f64 {
+    #[must_use]
+    pub fn over_sigma(&self, t: f64, schedule: &(impl Schedule + ?Sized)) -> f64 {
         let c = schedule.at(t);
         match self {
             Self::Sigma(k) => *k,

@@ -42,6 +42,7 @@ fn brownian(columns: usize) -> Tensor<2> {
 
 #[track_caller]
 fn near(observed: f64, declared: f64, what: &str) {
+    println!("{what}: {observed:.3}, declared {declared}");
     assert!((observed - declared).abs() < 0.2, "{what}: {observed} where {declared} is declared");
 }
 
@@ -243,4 +244,76 @@ fn the_registry_asks_for_capabilities() {
     assert!(!fits("sra1", &GEOMETRIC) && !fits("shark", &GEOMETRIC));
     assert!(fits("stochastic-heun", &Spiral) && !fits("srk", &Spiral));
     assert!(!fits("heun", &BENT));
+}
+
+/// All registered methods, and adaptive steps, carry the oracle's family from `N(0, I)` to its law.
+#[test]
+fn every_method_samples_the_family() {
+    use transport_core::law::{Gaussian, OracleFlow};
+    use transport_core::schedule::Rectified;
+    use transport_sde::dynamics::Epsilon;
+    use transport_sde::{Family, SdeFlow, Solver, SolverKind};
+
+    let n = 20_000;
+    let check = |x: Tensor<2>, what: &str| {
+        let values = to_host(x);
+        let mean = values.iter().sum::<f64>() / n as f64;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+        // Five standard errors, and the bias of 64 steps.
+        assert!((mean - 1.0).abs() < 5.0 * 0.5 / (n as f64).sqrt() + 0.01, "{what}: {mean}");
+        let allowed = 5.0 * 0.25 * (2.0 / n as f64).sqrt() + 0.012;
+        assert!((variance - 0.25).abs() < allowed, "{what}: {variance}");
+    };
+    let field = OracleFlow { law: Gaussian::isotropic(vec![1.0], 0.5), schedule: Rectified };
+    let sde = Family { field, schedule: Rectified, epsilon: Epsilon::Sigma(1.0) };
+    let noise = Noise::new(71, n);
+    let start = noise.purpose("start").normal(1, &space());
+    let grid = Grid::uniform(Interval::UNIT, 64).unwrap();
+    for solver in Solver::ALL.iter().filter(|solver| solver.kind() == SolverKind::Sde) {
+        let flow = SdeFlow { sde: sde.clone(), grid: grid.clone(), solver: *solver };
+        check(flow.solve(start.clone(), &noise).unwrap(), solver.name());
+    }
+    let tree = BrownianTree::new(&noise, 1, Interval::UNIT, 1e-4).unwrap();
+    let control = SdeControl { rtol: 0.02, atol: 0.02, longest: 0.1, max_steps: 10_000 };
+    let mut stepper = AdaptiveSde::<Shark>::new(&sde, &tree, control);
+    let whole = Grid::uniform(Interval::UNIT, 1).unwrap();
+    check(drive(&mut stepper, start, &whole, |_, _, _| {}).unwrap(), "adaptive ShARK");
+}
+
+/// At `σ = 0` the family's drift is the limit of its drift, for the batch and for single rows.
+#[test]
+fn the_familys_drift_is_continuous_at_the_data() {
+    use transport_core::law::{Gaussian, OracleFlow};
+    use transport_core::schedule::Rectified;
+    use transport_core::{Field, ScoredField};
+    use transport_sde::Family;
+    use transport_sde::dynamics::Epsilon;
+
+    /// The score as a network gives it, `−E[x₀|x]/σ`: not finite at σ = 0.
+    #[derive(Clone)]
+    struct Learned(OracleFlow<Gaussian, Rectified>);
+    impl Field for Learned {
+        fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+            self.0.eval(x, t)
+        }
+    }
+    impl ScoredField for Learned {
+        fn velocity_and_score(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
+            let (velocity, score) = self.0.velocity_and_score(x, t);
+            (velocity, t.scale(t.scale(score, |t| 1.0 - t), |t| 1.0 / (1.0 - t)))
+        }
+    }
+    let field =
+        Learned(OracleFlow { law: Gaussian::isotropic(vec![1.0, 0.0], 0.5), schedule: Rectified });
+    let x = Noise::new(3, 3).normal(2, &space());
+    for epsilon in [Epsilon::Sigma(0.7), Epsilon::Reversal(1.0)] {
+        let sde = Family { field: field.clone(), schedule: Rectified, epsilon };
+        let drift = |t: Times<'_>| to_host(sde.drift(x.clone(), t));
+        let (end, before) = (drift(Times::Same(1.0)), drift(Times::Same(1.0 - 1e-7)));
+        let gap = end.iter().zip(&before).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(gap < 1e-5, "{epsilon:?}: {gap}");
+        let mixed = drift(Times::Each(&[0.4, 1.0, 0.9]));
+        assert_eq!(mixed[2..4], end[2..4]);
+        assert_eq!(mixed[..2], drift(Times::Same(0.4))[..2]);
+    }
 }

@@ -49,6 +49,7 @@ fn order(error: impl Fn(usize) -> f64) -> f64 {
 
 #[track_caller]
 fn near(observed: f64, declared: f64, what: &str) {
+    println!("{what}: {observed:.3}, declared {declared}");
     assert!((observed - declared).abs() < 0.2, "{what}: {observed} where {declared} is declared");
 }
 

@@ -58,7 +58,7 @@ impl Span<'_> {
         self.scale(x, |_, h| c * h)
     }
 
-    /// `x ⊙ h`-shaped ones: `h` itself, as `[1, 1]` or `[n, 1]`.
+    /// `h` itself, as `[1, 1]` or `[n, 1]`.
     pub(super) fn h_column(&self, space: &Space) -> Tensor<2> {
         match self {
             Self::Same { h, .. } => space.column(&[*h]),

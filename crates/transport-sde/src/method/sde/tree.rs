@@ -78,12 +78,16 @@ impl BrownianTree {
     /// # Errors
     /// [`TreeError`] when the interval is empty, or the tolerance not positive or below its length
     /// over 2³⁰.
+    ///
+    /// # Panics
+    /// When `dim` is 0.
     pub fn new(
         noise: &Noise,
         dim: usize,
         interval: Interval,
         tolerance: f64,
     ) -> Result<Self, TreeError> {
+        assert!(dim > 0, "a path in no dimensions");
         let Interval { start, end } = interval;
         if !(start.is_finite() && end.is_finite() && start < end) {
             return Err(TreeError::Interval { start, end });

@@ -137,13 +137,16 @@ impl Node {
 }
 
 /// Where one row stands, and the nodes ahead of it on its branch: the next on top, each with its
-/// `[ΔW, H]`. The top node may have been walked through in part when it is a leaf.
+/// `[ΔW, H]`. The top node may have been walked through in part when it is a leaf, whose draws are
+/// then still at hand for the next cut.
 #[derive(Clone, Debug, Default)]
 struct Row {
     at: f64,
     nodes: Vec<Node>,
     values: Vec<f64>,
     draws: Vec<f64>,
+    /// The node whose draws these are.
+    drawn: u64,
     piece: Vec<f64>,
     sum: Vec<f64>,
 }
@@ -163,6 +166,14 @@ impl Row {
         let (w, area) = self.values.split_at_mut(d);
         w.iter_mut().for_each(|w| *w *= length.sqrt());
         area.iter_mut().for_each(|h| *h *= (length / 12.0).sqrt());
+    }
+
+    /// Puts a node's draws into `self.draws`.
+    fn draw(&mut self, path: &Path<'_>, node: Node) {
+        if self.drawn != node.number() {
+            path.draw(node.number(), &mut self.draws);
+            self.drawn = node.number();
+        }
     }
 
     /// Walks to `place`, from the root when that lies behind.
@@ -207,7 +218,7 @@ impl Row {
     /// Replaces the top node by its halves.
     fn split(&mut self, path: &Path<'_>) {
         let (d, Some(node)) = (path.tree.dim, self.nodes.pop()) else { return };
-        path.draw(node.number(), &mut self.draws);
+        self.draw(path, node);
         let half = 0.5 * path.tree.interval().length() / f64::from(1u32 << node.level);
         let top = self.values.len() - 2 * d;
         self.values.resize(top + 4 * d, 0.0);
@@ -220,14 +231,14 @@ impl Row {
 
     /// Puts `[ΔW, H]` from here to `end`, within the top node, into `self.piece`.
     fn look(&mut self, path: &Path<'_>, end: f64) {
-        let Some(node) = self.nodes.last() else { return };
+        let Some(node) = self.nodes.last().copied() else { return };
         let (start, stop) = node.ends(path.tree.depth);
         let top = self.values.len() - 2 * path.tree.dim;
         if self.at == start && end == stop {
             self.piece.copy_from_slice(&self.values[top..]);
             return;
         }
-        path.draw(node.number(), &mut self.draws);
+        self.draw(path, node);
         let leaf = &self.values[top..];
         let upto = |place: f64, out: &mut [f64]| {
             let (a, b) = (path.length(place - start), path.length(stop - place));
