@@ -2,7 +2,7 @@
 
 use crate::args::LangevinArgs;
 use crate::counter::Counter;
-use crate::error::CliError;
+use crate::error::{CliError, unknown};
 use crate::progress::{catch_interrupts, stopped};
 use crate::sample::{Ending, ending};
 use crate::{INTERRUPTED, output, targets, train};
@@ -92,10 +92,7 @@ fn plan(args: &LangevinArgs) -> Result<Plan, CliError> {
         Some("diagonal") => Metric::Diagonal,
         Some("dense") => Metric::Dense,
         Some(name) => {
-            let known = ["none", "diagonal", "dense"];
-            let hint = targets::hint(name, &known);
-            let known = known.join(", ");
-            return Err(CliError::Usage(format!("unknown metric `{name}`{hint} Known: {known}")));
+            return Err(unknown("metric", name, &["none", "diagonal", "dense"]));
         }
     };
     Ok(Plan {
@@ -156,8 +153,7 @@ fn transition<'a>(
             Box::new(Annealed { ladder, descent: args.warmup })
         }
         name => {
-            let (hint, known) = (targets::hint(name, &METHODS), METHODS.join(", "));
-            return Err(CliError::Usage(format!("unknown method `{name}`{hint} Known: {known}")));
+            return Err(unknown("method", name, &METHODS));
         }
     })
 }

@@ -1,6 +1,6 @@
 //! The densities that samplers can be pointed at, by name.
 
-use crate::error::CliError;
+use crate::error::{self, CliError};
 use transport_core::law::{Density, Gaussian, Mixture, plane};
 use transport_sde::langevin::{LogDensity, Smoothed, Target};
 
@@ -61,12 +61,5 @@ fn unknown(name: &str) -> CliError {
             "`{name}` is known by its samples only and has no density. Targets: {known}"
         ));
     }
-    CliError::Usage(format!("unknown target `{name}`{} Known: {known}", hint(name, &NAMES)))
-}
-
-/// The nearest of the known names, as a question.
-pub(crate) fn hint(name: &str, known: &[&str]) -> String {
-    let score = |k: &str| strsim::jaro_winkler(k, name);
-    let near = known.iter().max_by(|a, b| score(a).total_cmp(&score(b)));
-    near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default()
+    error::unknown("target", name, &NAMES)
 }
