@@ -27,7 +27,7 @@ pub mod grid;
 pub mod likelihood;
 pub mod method;
 
-pub use driver::{SolveError, Stepper, drive};
+pub use driver::{SolveError, Statistics, Stepper, drive};
 pub use dynamics::{Diffusion, Family, Sde};
 pub use flow::{OdeFlow, SdeFlow};
 pub use grid::{Grid, GridError};
