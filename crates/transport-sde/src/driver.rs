@@ -42,6 +42,25 @@ pub struct Statistics {
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SolveError {
+    /// A tolerance that asks for steps below the resolution of the Brownian path.
+    #[error(
+        "row {row} needs a step of {h} at t = {t}, below the Brownian path's resolution {leaf} \
+         (step {step} of the grid, after {evals} evaluations)"
+    )]
+    BelowResolution {
+        /// The time that the row reached.
+        t: f64,
+        /// The step that it needs.
+        h: f64,
+        /// The smallest step that the path allows.
+        leaf: f64,
+        /// The row of the batch.
+        row: usize,
+        /// The step of the grid, counted from 1.
+        step: usize,
+        /// Evaluations of the dynamics until then.
+        evals: usize,
+    },
     /// A state that is not finite.
     #[error("the state is not finite at t = {t} (step {step}, after {evals} evaluations)")]
     NotFinite {
@@ -69,18 +88,16 @@ pub enum SolveError {
         /// Evaluations of the dynamics until then.
         evals: usize,
     },
-    /// A tolerance that asks for steps below the resolution of the Brownian path.
+    /// A tolerance that asks for steps which are lost in the rounding of the time.
     #[error(
-        "row {row} needs a step of {h} at t = {t}, below the Brownian path's resolution {leaf} \
-         (step {step} of the grid, after {evals} evaluations)"
+        "row {row} needs a step of {h} at t = {t}, where it is lost in rounding (step {step} of \
+         the grid, after {evals} evaluations)"
     )]
-    BelowResolution {
+    StepTooSmall {
         /// The time that the row reached.
         t: f64,
         /// The step that it needs.
         h: f64,
-        /// The smallest step that the path allows.
-        leaf: f64,
         /// The row of the batch.
         row: usize,
         /// The step of the grid, counted from 1.

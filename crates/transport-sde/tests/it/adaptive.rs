@@ -7,7 +7,7 @@ use transport_core::device::to_host;
 use transport_core::{Interval, Noise, Times};
 use transport_sde::dynamics::Geometric;
 use transport_sde::method::sde::*;
-use transport_sde::{Grid, Sde, SolveError, Stepper, drive};
+use transport_sde::{Grid, Sde, SolveError, Statistics, Stepper, drive};
 
 fn tree(n: usize, d: usize) -> BrownianTree {
     let leaf = 2f64.powi(-16);
@@ -22,14 +22,15 @@ fn whole() -> Grid {
     Grid::uniform(Interval::UNIT, 1).unwrap()
 }
 
-/// The end points, and the steps accepted per path.
+/// The end points, and the steps kept per path.
 fn solve<M: Embedded>(sde: &dyn Sde, start: Tensor<2>, control: SdeControl) -> (Vec<f64>, f64) {
     let [n, d] = start.dims();
     let sde = M::bind(sde).expect("a method that fits");
     let mut stepper = AdaptiveSde::<M>::new(sde, &tree(n, d), control);
     let x = to_host(drive(&mut stepper, start, &whole(), |_, _, _| {}).unwrap());
-    assert!(stepper.tried() >= stepper.accepted());
-    (x, stepper.accepted() as f64 / n as f64)
+    let Statistics { accepted, rejected, .. } = stepper.statistics();
+    assert!(rejected > 0, "nothing is rejected: nothing is tested");
+    (x, accepted as f64 / n as f64)
 }
 
 fn rms(x: &[f64], y: &[f64]) -> f64 {
@@ -45,6 +46,7 @@ fn falls<M: Embedded>(sde: &dyn Sde, start: Tensor<2>, exact: &[f64]) {
             (rms(&x, exact), steps)
         })
         .collect();
+    println!("{:?}: {runs:?}", M::default());
     for two in runs.windows(2) {
         let what = format!("{:?}: {runs:?}", M::default());
         assert!(two[1].0 < 0.5 * two[0].0 && two[1].1 > two[0].1, "{what}");
@@ -84,7 +86,7 @@ fn a_loose_tolerance_does_not_bias_the_moments() {
     let exact = to_host(DRIFTLESS.solution(rows(n, &[1.0]), 1.0, w));
     let (x, steps) = solve::<StochasticHeun>(&DRIFTLESS, rows(n, &[1.0]), control(LOOSE));
     let (first, second) = moments(&x, &exact);
-    assert!(steps > 5.0, "steps are rejected, or nothing is tested: {steps}");
+    println!("{steps:.1} steps: {first:.4} on E X, {second:.4} on E X²");
     assert!(first.abs() < 0.01 && second.abs() < 0.03, "{first}, {second}");
 }
 
@@ -116,6 +118,7 @@ fn redrawing_rejected_increments_is_biased() {
     }
     assert!(t.iter().all(|t| *t >= 1.0 - 1e-12), "all rows arrive");
     let second = x.iter().map(|x| x * x).sum::<f64>() / n as f64 / 0.64f64.exp() - 1.0;
+    println!("redrawn: {second:.4} on E X²");
     assert!(second < -0.05, "the test above would notice: {second}");
 }
 

@@ -1,7 +1,7 @@
 //! Steps as long as the tolerance allows, for each sample by itself, along its Brownian path.
 
 use super::{BrownianTree, Embedded, Increment, Span, Walk};
-use crate::driver::{SolveError, Stepper};
+use crate::driver::{SolveError, Statistics, Stepper};
 use burn::tensor::Tensor;
 use std::fmt::Debug;
 use transport_core::{Space, device::to_host};
@@ -48,8 +48,7 @@ pub struct AdaptiveSde<'a, M: Embedded> {
     walk: Walk,
     next: Vec<f64>,
     tried: Vec<usize>,
-    accepted: usize,
-    evals: usize,
+    done: Statistics,
 }
 
 impl<'a, M: Embedded> AdaptiveSde<'a, M> {
@@ -59,24 +58,12 @@ impl<'a, M: Embedded> AdaptiveSde<'a, M> {
         let n = tree.samples();
         let (next, tried) = (vec![control.longest; n], vec![0; n]);
         let (method, walk) = (M::default(), tree.walk());
-        Self { sde, method, control, walk, next, tried, accepted: 0, evals: 0 }
-    }
-
-    /// Steps tried so far, over all samples.
-    #[must_use]
-    pub fn tried(&self) -> usize {
-        self.tried.iter().sum()
-    }
-
-    /// Steps accepted so far, over all samples.
-    #[must_use]
-    pub fn accepted(&self) -> usize {
-        self.accepted
+        Self { sde, method, control, walk, next, tried, done: Statistics::default() }
     }
 
     /// The next piece of each sample that has not reached `limit`.
     fn propose(&mut self, k: usize, limit: f64) -> Result<Vec<Piece>, SolveError> {
-        let (leaf, step, evals) = (self.walk.tree().leaf(), k + 1, self.evals);
+        let (leaf, step, evals) = (self.walk.tree().leaf(), k + 1, self.evals());
         let steps = self.control.max_steps;
         let mut pieces = Vec::new();
         for row in 0..self.next.len() {
@@ -118,7 +105,8 @@ impl<'a, M: Embedded> AdaptiveSde<'a, M> {
         let x = space.tensor(rows.copied().collect(), [pieces.len(), d]);
         let t: Vec<f64> = pieces.iter().map(|p| p.t).collect();
         let h: Vec<f64> = pieces.iter().map(|p| p.h).collect();
-        self.evals += M::STAGES;
+        self.done.evals += M::STAGES;
+        self.done.rows += M::STAGES * pieces.len();
         let span = Span::Each { t: &t, h: &h };
         let (ahead, error) = self.method.step_with_error(self.sde, x, span, &path);
         let (ahead, error) = (to_host(ahead), to_host(error));
@@ -136,11 +124,12 @@ impl<'a, M: Embedded> AdaptiveSde<'a, M> {
         if size <= 1.0 {
             x.copy_from_slice(ahead);
             self.walk.accept(piece.row, piece.end);
-            self.accepted += 1;
+            self.done.accepted += 1;
             // A piece cut short by the tree or by the limit says nothing against longer ones.
             let kept = if factor >= 1.0 { self.next[piece.row] } else { 0.0 };
             self.next[piece.row] = (piece.h * factor).max(kept).min(self.control.longest);
         } else {
+            self.done.rejected += 1;
             let factor = if factor.is_finite() { factor.min(0.5) } else { 0.125 };
             self.next[piece.row] = piece.h * factor;
         }
@@ -193,6 +182,10 @@ impl<M: Embedded> Stepper for AdaptiveSde<'_, M> {
     }
 
     fn evals(&self) -> usize {
-        self.evals
+        self.done.evals
+    }
+
+    fn statistics(&self) -> Statistics {
+        self.done
     }
 }
