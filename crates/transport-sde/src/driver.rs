@@ -105,23 +105,6 @@ pub enum SolveError {
         /// Evaluations of the dynamics until then.
         evals: usize,
     },
-    /// A tolerance that asks for steps which are lost in the rounding of the time.
-    #[error(
-        "row {row} needs a step of {h} at t = {t}, where it is lost in rounding (step {step} of \
-         the grid, after {evals} evaluations)"
-    )]
-    StepTooSmall {
-        /// The time that the row reached.
-        t: f64,
-        /// The step that it needs.
-        h: f64,
-        /// The row of the batch.
-        row: usize,
-        /// The step of the grid, counted from 1.
-        step: usize,
-        /// Evaluations of the dynamics until then.
-        evals: usize,
-    },
 }
 
 /// Integrates from the grid's first time to its last; `observe(k, t, x)` sees each state,

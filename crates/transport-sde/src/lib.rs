@@ -41,7 +41,3 @@ pub use flow::{DiffusionFlow, OdeFlow, SdeFlow};
 pub use grid::{Finish, Grid, GridError, Spacing};
 pub use method::{Controlled, Solver, SolverKind, Tolerance};
 pub use simulate::{Route, Simulation};
-pub use dynamics::{Diffusion, Family, Sde};
-pub use flow::{OdeFlow, SdeFlow};
-pub use grid::{Grid, GridError};
-pub use method::{Solver, SolverKind};
