@@ -1,7 +1,7 @@
 //! The fused optimiser step: gradients in, moments, parameters and their average out, in one pass.
 
 use crate::math::fma;
-use crate::simd::{Loop, PIECE, dispatch, worth_threads};
+use crate::simd::{LANES, Loop, PIECE, dispatch, worth_threads};
 use rayon::prelude::*;
 
 /// The numbers of one step of AdamW with a moving average.
@@ -136,9 +136,6 @@ pub fn scale(values: &mut [f32], factor: f32) {
 }
 
 struct Squares<'a>(&'a [f32]);
-
-/// Sums side by side, so that additions need not wait for each other.
-const LANES: usize = 16;
 
 impl Loop for Squares<'_> {
     type Output = f64;

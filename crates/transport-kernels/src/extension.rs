@@ -1,6 +1,7 @@
 //! The kernels as a backend extension of Flex, with their gradients.
 
 use crate::activation::Activation;
+use crate::error;
 use crate::layer::{self, Sizes, Start};
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -139,7 +140,7 @@ impl Pullbacks for Flex {
 
     fn square_error(a: Flat, b: Flat) -> [Flat; 2] {
         let columns = a.shape()[1];
-        let (error, slope) = layer::square_error(&values(&a), &values(&b), columns);
+        let (error, slope) = error::square_error(&values(&a), &values(&b), columns);
         [tensor(vec![error], [1]), like(&a, slope)]
     }
 

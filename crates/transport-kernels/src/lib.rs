@@ -31,6 +31,8 @@ pub mod adamw;
 pub mod composed;
 pub mod embedding;
 #[cfg(feature = "flex")]
+mod error;
+#[cfg(feature = "flex")]
 mod extension;
 mod fresh;
 #[cfg(feature = "flex")]

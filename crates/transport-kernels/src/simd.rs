@@ -47,6 +47,9 @@ fn with_avx2<L: Loop>(task: L) -> L::Output {
     task.run::<true>()
 }
 
+/// Sums side by side, so that additions need not wait for each other.
+pub(crate) const LANES: usize = 16;
+
 /// Elements from which a loop is worth handing to several threads.
 const WORTH_THREADS: usize = 1 << 17;
 

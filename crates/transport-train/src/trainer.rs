@@ -20,8 +20,9 @@ pub struct LoopConfig {
     pub steps: u64,
     /// Rows of a step.
     pub batch_size: usize,
-    /// Pieces that a batch is split into, each with its own graph and, where there is one, its own
-    /// thread. Part of the result: the sum over pieces is taken in their order.
+    /// Pieces that a batch is split into when it is worth it, each with its own graph and, where
+    /// there is one, its own thread. Part of the result: the sum over pieces is taken in their
+    /// order.
     pub shards: usize,
     /// What every random draw derives from.
     pub seed: u64,
@@ -70,9 +71,9 @@ pub trait Training: Send {
     fn weights(&self) -> Weights;
 }
 
-/// Parameters times rows from which shards are worth a thread each: below, waking one takes longer
-/// than its work. The result is the same.
-const WORTH_THREADS: usize = 1 << 23;
+/// Parameters times rows from which a batch is worth splitting: below, a graph more and a thread's
+/// waking take longer than the work that is saved.
+const WORTH_SHARDS: usize = 1 << 23;
 
 /// One model, one optimiser, one objective.
 pub struct Trainer<M, O> {
@@ -122,6 +123,11 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         }
     }
 
+    /// Pieces of a batch: a function of the sizes, never of the threads.
+    fn pieces(&self, rows: usize) -> usize {
+        if self.optim.parameters() * rows < WORTH_SHARDS { 1 } else { self.config.shards }
+    }
+
     fn model(&self) -> &M {
         self.model.as_ref().expect("a step that panicked took the model with it")
     }
@@ -159,19 +165,14 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
         let step = self.optim.steps();
         let rows = self.batches.rows(step);
         let noise = self.noise.at_step(step);
-        let ranges = shards(rows.len(), self.config.shards);
+        let ranges = shards(rows.len(), self.pieces(rows.len()));
         let this = &*self;
         let one = |range: Range<usize>| {
             let share = range.len() as f64 / rows.len() as f64;
             let (loss, gradients) = this.shard(&this.batch(&rows, range, &noise));
             (loss, gradients, share)
         };
-        let parts: Vec<(f64, FlatGradients, f64)> =
-            if self.optim.parameters() * rows.len() < WORTH_THREADS {
-                ranges.into_iter().map(one).collect()
-            } else {
-                ranges.into_par_iter().map(one).collect()
-            };
+        let parts: Vec<(f64, FlatGradients, f64)> = ranges.into_par_iter().map(one).collect();
         let mut loss = 0.0;
         let mut total: Option<FlatGradients> = None;
         for (part, mut gradients, share) in parts {

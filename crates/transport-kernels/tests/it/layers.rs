@@ -67,9 +67,14 @@ fn close(a: &[Vec<f64>], b: &[Vec<f64>], epsilon: f64, what: &str) {
 fn layers_agree_with_the_composed_ones_and_with_f64() {
     let [single, double] = spaces();
     let epsilon = f64::from(f32::EPSILON);
-    for (shape, around) in
-        [([37, 24, 24], true), ([37, 24, 5], false), ([1, 3, 3], true), ([300, 64, 64], true)]
-    {
+    for (shape, around) in [
+        ([37, 24, 24], true),
+        ([37, 24, 5], false),
+        ([37, 24, 9], false),
+        ([11, 64, 2], false),
+        ([1, 3, 3], true),
+        ([300, 64, 64], true),
+    ] {
         let what = format!("{shape:?}");
         let kernel = of_layer(ops::layer, shape, around, &single);
         close(&kernel, &of_layer(composed::layer, shape, around, &single), epsilon, &what);
@@ -78,7 +83,17 @@ fn layers_agree_with_the_composed_ones_and_with_f64() {
         let wide = of_layer(ops::layer, shape, around, &double);
         assert_eq!(wide, of_layer(composed::layer, shape, around, &double));
     }
-    for (shape, rows) in [([37, 3, 24], 37), ([37, 3, 24], 1), ([1, 8, 8], 1)] {
+    for (shape, rows) in [
+        ([37, 3, 24], 37),
+        ([37, 3, 24], 1),
+        ([9, 1, 40], 9),
+        ([9, 4, 11], 1),
+        ([9, 5, 11], 9),
+        ([9, 33, 3], 9),
+        ([9, 18, 2], 1),
+        ([1, 8, 8], 1),
+        ([1, 2, 30], 1),
+    ] {
         let what = format!("onto {shape:?} {rows}");
         let kernel = of_onto(ops::onto, shape, rows, &single);
         close(&kernel, &of_onto(composed::onto, shape, rows, &single), epsilon, &what);
