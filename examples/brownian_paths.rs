@@ -1,14 +1,14 @@
 //! One Brownian path for all: three methods on shared paths, against the exact solution.
 //!
 //! cargo run --release --example brownian_paths
+use transport::core::process::GeometricBrownian;
 use transport::core::{Interval, Noise, Space, Times, device::select};
-use transport::sde::dynamics::Geometric;
 use transport::sde::method::sde::BrownianTree;
 use transport::sde::{Grid, Solver, drive};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (n, space) = (2000, Space::f64(&select(None)?));
-    let sde = Geometric { growth: 0.5, volatility: 0.8 };
+    let sde = GeometricBrownian::new(0.5, 0.8, 0.0, 1)?;
     let tree = BrownianTree::new(&Noise::new(7, n), 1, Interval::UNIT, 1e-3)?;
     let start = space.tensor(vec![1.0; n], [n, 1]);
     let exact = sde.solution(start.clone(), 1.0, tree.value(Times::Same(1.0), &space));

@@ -7,7 +7,7 @@ use transport::core::law::{Gaussian, Law, Mixture};
 use transport::core::process::{Cosine, CriticallyDamped, Edm, SubVp, Ve, Vp};
 use transport::core::{Interval, LinearSde, Noise, Space};
 use transport::sde::dynamics::{
-    Clock, ExactScore, Linear, Marginals, ProbabilityFlow, Reversed, prior_mismatch,
+    Clock, ExactScore, Forward, Marginals, ProbabilityFlow, Reversed, prior_mismatch,
 };
 use transport::sde::{Grid, OdeFlow, SdeFlow, Solver};
 
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn linear(name: &str, process: impl LinearSde, end: f64, law: &Mixture, space: &Space) {
     let end = end * process.horizon();
     let prior = Gaussian::isotropic(vec![0.0], process.marginal(end).1);
-    report(name, &Linear(process).law_at(law, end), &prior, space);
+    report(name, &Forward(process).law_at(law, end), &prior, space);
 }
 
 fn report(name: &str, terminal: &Mixture, prior: &Gaussian, space: &Space) {

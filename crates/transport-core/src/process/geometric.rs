@@ -55,6 +55,20 @@ impl GeometricBrownian {
         &self.factor
     }
 
+    /// `X_t` from `X₀` and the path's end `W_t`.
+    ///
+    /// # Shapes
+    /// `x0`, `w`: `[n, d]`; returns `[n, d]`.
+    ///
+    /// # Panics
+    /// When they do not have the `d` columns of the process.
+    #[must_use]
+    pub fn solution(&self, x0: Tensor<2>, t: f64, w: Tensor<2>) -> Tensor<2> {
+        let (d, space) = (self.dim, Space::of(&x0));
+        let factor = space.tensor::<2>(transpose(&self.factor, d), [d, d]);
+        x0 * w.matmul(factor).add_scalar((self.mu - 0.5 * self.sigma * self.sigma) * t).exp()
+    }
+
     /// Whether the coordinates are independent.
     #[must_use]
     pub fn is_diagonal(&self) -> bool {
@@ -67,10 +81,9 @@ impl Transition for GeometricBrownian {
     /// # Panics
     /// When `x` does not have the `d` columns of the process.
     fn advance(&self, x: Tensor<2>, from: f64, to: f64, noise: &Noise) -> Tensor<2> {
-        let (d, space, passed) = (self.dim, Space::of(&x), to - from);
-        let factor = space.tensor::<2>(transpose(&self.factor, d), [d, d]);
-        let w = noise.normal(x.dims()[1], &space).mul_scalar(passed.sqrt()).matmul(factor);
-        x * w.add_scalar((self.mu - 0.5 * self.sigma * self.sigma) * passed).exp()
+        let passed = to - from;
+        let w = noise.normal(x.dims()[1], &Space::of(&x)).mul_scalar(passed.sqrt());
+        self.solution(x, passed, w)
     }
 
     fn moments(&self, mean: &[f64], variance: &[f64], from: f64, to: f64) -> (Vec<f64>, Vec<f64>) {

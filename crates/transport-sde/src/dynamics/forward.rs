@@ -1,6 +1,8 @@
 //! Linear processes as SDEs, run forwards on their own clock.
 
-use super::{Diffusion, Sde};
+use super::{
+    AdditiveNoise, Capabilities, DiagonalNoise, Diffusion, DivSigma, LinearInState, Sde, SemiLinear,
+};
 use burn::tensor::Tensor;
 use transport_core::process::Around;
 use transport_core::{LinearSde, Times};
@@ -12,7 +14,12 @@ use transport_core::{LinearSde, Times};
 /// ```
 ///
 /// [`Around`] is an [`Sde`] itself, with a = −λ (x − m). The clock is the process's own, not the
-/// transport's: 0 is the data.
+/// transport's: 0 is the data. Here `Σ = g² I` and `∇·Σ = 0`, so that the reversal and the
+/// probability flow are
+///
+/// ```text
+/// λ x + g² ∇log q  (noise g, forward-running clock),     v = −λ x − ½ g² ∇log q
+/// ```
 ///
 /// # Example
 /// ```
@@ -39,6 +46,30 @@ impl<P: LinearSde> Sde for Forward<P> {
     fn diffusion(&self, x: &Tensor<2>, t: Times<'_>) -> Diffusion {
         Diffusion::of_time(x, t, |s| self.0.g(s))
     }
+
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities { semi_linear: Some(self), ..Capabilities::isotropic(self) }
+    }
+}
+
+impl<P: LinearSde> AdditiveNoise for Forward<P> {}
+impl<P: LinearSde> DiagonalNoise for Forward<P> {}
+impl<P: LinearSde> LinearInState for Forward<P> {}
+
+impl<P: LinearSde> DivSigma for Forward<P> {
+    fn div_sigma(&self, x: &Tensor<2>, _t: Times<'_>) -> Tensor<2> {
+        x.zeros_like()
+    }
+}
+
+impl<P: LinearSde> SemiLinear for Forward<P> {
+    fn relaxation(&self, t: f64, h: f64) -> f64 {
+        -self.0.transition(t, t + h).scale.ln()
+    }
+
+    fn force(&self, x: Tensor<2>, _t: Times<'_>) -> Tensor<2> {
+        x.zeros_like()
+    }
 }
 
 impl<P: LinearSde> Sde for Around<P> {
@@ -48,5 +79,18 @@ impl<P: LinearSde> Sde for Around<P> {
 
     fn diffusion(&self, x: &Tensor<2>, t: Times<'_>) -> Diffusion {
         Diffusion::of_time(x, t, |s| self.process.g(s))
+    }
+
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities::isotropic(self)
+    }
+}
+
+impl<P: LinearSde> AdditiveNoise for Around<P> {}
+impl<P: LinearSde> DiagonalNoise for Around<P> {}
+
+impl<P: LinearSde> DivSigma for Around<P> {
+    fn div_sigma(&self, x: &Tensor<2>, _t: Times<'_>) -> Tensor<2> {
+        x.zeros_like()
     }
 }

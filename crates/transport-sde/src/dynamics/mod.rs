@@ -5,7 +5,7 @@
 //! | `div_sigma` | `∇·Σ`, what a reversal needs of a state-dependent `b` |
 //! | `jacobian` | the derivative of `b`, what higher-order methods need |
 //! | `forward`, `cld` | the noising processes as SDEs |
-//! | `nonlinear`, `relaxing`, `geometric` | other SDEs with known laws |
+//! | `nonlinear`, `relaxing` | other SDEs with known laws |
 //! | `score` | exact scores `∇ log q_s` of laws under those processes |
 //! | `clock` | the process's time `s` on the transport clock |
 //! | `reversal` | Anderson's reverse-time SDE |
@@ -21,9 +21,7 @@ mod ddpm_posterior;
 mod div_sigma;
 mod family;
 mod forward;
-mod geometric;
 mod jacobian;
-mod linear;
 mod matrix_family;
 mod mismatch;
 mod nonlinear;
@@ -38,9 +36,7 @@ pub use ddpm_posterior::{DdpmPosterior, PosteriorKernel};
 pub use div_sigma::{DivSigma, LinearInState};
 pub use family::{Epsilon, Family};
 pub use forward::Forward;
-pub use geometric::Geometric;
 pub use jacobian::{AdditiveNoise, Capabilities, DiagonalNoise, DiffusionJacobian, SemiLinear};
-pub use linear::Linear;
 pub use matrix_family::{Churn, Dissipation, MatrixFamily};
 pub use mismatch::{Mismatch, gaussian_divergence, prior_mismatch};
 pub use probability_flow::{OnTransportClock, ProbabilityFlow};

@@ -20,10 +20,10 @@ use transport_core::{Field, Times};
 /// ```
 /// # #[cfg(feature = "flex")] {
 /// use transport_core::{Space, Times, device, law::Gaussian, process::Vp};
-/// use transport_sde::dynamics::{Clock, ExactScore, Linear, Reversed};
+/// use transport_sde::dynamics::{Clock, ExactScore, Forward, Reversed};
 /// use transport_sde::Sde;
 /// // At stationarity the reversal of VP is VP: drift −βx/2.
-/// let (process, law) = (Linear(Vp::default()), Gaussian::standard(1));
+/// let (process, law) = (Forward(Vp::default()), Gaussian::standard(1));
 /// let reverse = Reversed { sde: process, score: ExactScore { law, process }, clock: Clock::UNIT };
 /// let x = Space::f64(&device::select(None).unwrap()).tensor(vec![1.0], [1, 1]);
 /// let drift = reverse.drift(x, Times::Same(0.25)).into_scalar::<f64>();

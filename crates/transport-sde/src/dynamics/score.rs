@@ -1,6 +1,6 @@
 //! Exact scores `∇ log q_s` of laws carried by a process, as fields on the process's clock.
 
-use super::Linear;
+use super::Forward;
 use burn::tensor::Tensor;
 use std::fmt::Debug;
 use transport_core::law::{Gaussian, Mixture, Noisable, by_time};
@@ -16,7 +16,7 @@ pub trait Marginals<L>: Send + Sync {
     fn law_at(&self, law: &L, s: f64) -> Self::At;
 }
 
-impl<P: LinearSde, L: Noisable> Marginals<L> for Linear<P> {
+impl<P: LinearSde, L: Noisable> Marginals<L> for Forward<P> {
     type At = L::Noised;
 
     fn law_at(&self, law: &L, s: f64) -> L::Noised {
@@ -38,9 +38,9 @@ impl<L: PhaseSpace + Density + Score> Marginals<L> for CriticallyDamped {
 /// ```
 /// # #[cfg(feature = "flex")] {
 /// use transport_core::{Field, Space, Times, device, law::Gaussian, process::Vp};
-/// use transport_sde::dynamics::{ExactScore, Linear};
+/// use transport_sde::dynamics::{ExactScore, Forward};
 /// // VP keeps N(0, 1) as it is: the score is −x at every s.
-/// let score = ExactScore { law: Gaussian::standard(1), process: Linear(Vp::default()) };
+/// let score = ExactScore { law: Gaussian::standard(1), process: Forward(Vp::default()) };
 /// let x = Space::f64(&device::select(None).unwrap()).tensor(vec![2.0], [1, 1]);
 /// assert!((score.eval(x, Times::Same(0.3)).into_scalar::<f64>() + 2.0).abs() < 1e-12);
 /// # }

@@ -5,7 +5,6 @@ use crate::space;
 use burn::tensor::Tensor;
 use transport_core::device::to_host;
 use transport_core::{Interval, Noise, Times};
-use transport_sde::dynamics::Geometric;
 use transport_sde::method::sde::*;
 use transport_sde::{Grid, Sde, SolveError, Statistics, Stepper, drive};
 

@@ -9,7 +9,7 @@ use transport_core::law::{Gaussian, Mixture, PointLaw};
 use transport_core::linalg::invert_lower;
 use transport_core::process::CriticallyDamped;
 use transport_core::{Field, LinearSde, Noise, Space, Times};
-use transport_sde::dynamics::{Clock, Linear, LinearInState, Marginals};
+use transport_sde::dynamics::{Clock, Forward, LinearInState, Marginals};
 use transport_sde::method::SdeMethod;
 use transport_sde::method::sde::{Increment, NoiseKind, Span};
 use transport_sde::{Grid, Sde};
@@ -125,12 +125,12 @@ pub(crate) fn linear<P: LinearSde + Copy>(
     name: &'static str,
     process: P,
     end: f64,
-) -> Case<Linear<P>> {
+) -> Case<Forward<P>> {
     assert!(end == 1.0 || end == 0.999, "the two ends that `time` knows");
     let time = if end == 1.0 { whole::<P> } else { short::<P> };
     Case {
         name,
-        process: Linear(process),
+        process: Forward(process),
         law: plane_law(),
         clock: Clock::of(&process),
         time,
@@ -138,11 +138,11 @@ pub(crate) fn linear<P: LinearSde + Copy>(
     }
 }
 
-fn whole<P: LinearSde>(process: &Linear<P>, u: f64) -> f64 {
+fn whole<P: LinearSde>(process: &Forward<P>, u: f64) -> f64 {
     by_noise(&process.0, process.0.horizon(), u)
 }
 
-fn short<P: LinearSde>(process: &Linear<P>, u: f64) -> f64 {
+fn short<P: LinearSde>(process: &Forward<P>, u: f64) -> f64 {
     by_noise(&process.0, 0.999 * process.0.horizon(), u)
 }
 

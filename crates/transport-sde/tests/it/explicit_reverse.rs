@@ -12,7 +12,7 @@ use transport_core::law::{Gaussian, Law, Mixture, Noisable, PointLaw};
 use transport_core::process::{Cosine, CriticallyDamped, Edm, PhaseSpace, SubVp, Ve, Vp};
 use transport_core::{LinearSde, Noise, PushForward};
 use transport_sde::dynamics::{
-    Channel, Clock, DdpmPosterior, ExactScore, GaussianReverse, Linear, Marginals, MixtureReverse,
+    Channel, Clock, DdpmPosterior, ExactScore, Forward, GaussianReverse, Marginals, MixtureReverse,
     ProbabilityFlow, ReverseError, gaussian_divergence, prior_mismatch,
 };
 use transport_sde::method::OdeStepper;
@@ -195,7 +195,7 @@ fn kernels_that_do_not_exist_are_refused() {
 #[test]
 fn the_priors_mismatch_is_what_the_flow_makes_of_it() {
     let (vp, law) = (Vp { beta_min: 0.1, beta_max: 4.0 }, Gaussian::isotropic(vec![1.5], 0.5));
-    let (process, prior) = (Linear(vp), Gaussian::standard(1));
+    let (process, prior) = (Forward(vp), Gaussian::standard(1));
     let terminal = law.noised(&vp.coefs(1.0));
     let exact = gaussian_divergence(&terminal, &prior);
     let estimate = prior_mismatch(&terminal, &prior, &Noise::new(54, N), &space());
@@ -229,7 +229,7 @@ fn every_process_reports_its_mismatch() {
         let end = end * process.horizon();
         let (alpha, sigma) = process.marginal(end);
         let prior = Gaussian::isotropic(vec![0.0], sigma);
-        let found = run(&Linear(process), end, &prior);
+        let found = run(&Forward(process), end, &prior);
         let mean: f64 = 0.3 * -1.2 + 0.7;
         let ratio = found / (0.5 * (alpha * mean / sigma).powi(2));
         assert!((ratio - 1.0).abs() < 0.1, "{process:?}: {found}, {ratio} of the leading order");

@@ -8,7 +8,7 @@ use transport_core::law::{Density, Gaussian, Law, Mixture};
 use transport_core::process::{Ve, Vp};
 use transport_core::{Field, Interval, LinearSde, Noise, Times};
 use transport_sde::dynamics::{
-    Clock, ExactScore, Linear, Marginals, OnTransportClock, ProbabilityFlow, Reversed, ScoreFn,
+    Clock, ExactScore, Forward, Marginals, OnTransportClock, ProbabilityFlow, Reversed, ScoreFn,
 };
 use transport_sde::method::{CorrectorStep, PredictorCorrector};
 use transport_sde::{Grid, Solver, Stepper, drive};
@@ -22,15 +22,15 @@ fn law(d: usize) -> Mixture {
     Mixture::new(vec![0.3, 0.7], vec![mode(-1.0), mode(1.0)]).unwrap()
 }
 
-fn ve() -> Linear<Ve> {
-    Linear(Ve { sigma_min: 0.01, sigma_max: 10.0 })
+fn ve() -> Forward<Ve> {
+    Forward(Ve { sigma_min: 0.01, sigma_max: 10.0 })
 }
 
-fn score(d: usize) -> ExactScore<Mixture, Linear<Ve>> {
+fn score(d: usize) -> ExactScore<Mixture, Forward<Ve>> {
     ExactScore { law: law(d), process: ve() }
 }
 
-type Flow = OnTransportClock<ProbabilityFlow<Linear<Ve>, ExactScore<Mixture, Linear<Ve>>>>;
+type Flow = OnTransportClock<ProbabilityFlow<Forward<Ve>, ExactScore<Mixture, Forward<Ve>>>>;
 
 fn flow(d: usize) -> Flow {
     ProbabilityFlow { sde: ve(), score: score(d) }.on_transport_clock(Clock::UNIT)
@@ -157,7 +157,7 @@ fn the_rule_takes_each_samples_norms() {
 /// The corrector takes any stepper: here Euler–Maruyama on the reversal of VP.
 #[test]
 fn a_stochastic_predictor_is_corrected_too() {
-    let (process, law) = (Linear(Vp::default()), law(1));
+    let (process, law) = (Forward(Vp::default()), law(1));
     let exact = ExactScore { law: law.clone(), process };
     let reverse = Reversed { sde: process, score: exact.clone(), clock: Clock::UNIT };
     let score = ScoreFn(|x, t: Times<'_>| Clock::UNIT.at(t, |s| exact.eval(x, s)));

@@ -11,7 +11,7 @@ use transport_core::law::{Law, Mixture};
 use transport_core::process::{CriticallyDamped, Vp};
 use transport_core::{Field, LinearSde, Noise, ScoredField, Space, Times};
 use transport_sde::dynamics::{
-    Churn, Clock, ExactScore, Linear, MatrixFamily, ProbabilityFlow, Reversed, ScoreFn,
+    Churn, Clock, ExactScore, Forward, MatrixFamily, ProbabilityFlow, Reversed, ScoreFn,
 };
 use transport_sde::method::ode::Rk4;
 use transport_sde::method::{OdeStepper, SdeStepper};
@@ -97,12 +97,12 @@ fn close(a: Tensor<2>, b: Tensor<2>, what: &str) {
 #[test]
 fn the_general_forms_agree_with_the_simple_ones() {
     let (vp, clock) = (Vp::default(), Clock { horizon: 0.8 });
-    let score = ExactScore { law: crate::carried::plane_law(), process: Linear(vp) };
-    let reverse = Reversed { sde: Linear(vp), score: score.clone(), clock };
-    let flow = ProbabilityFlow { sde: Linear(vp), score: score.clone() };
+    let score = ExactScore { law: crate::carried::plane_law(), process: Forward(vp) };
+    let reverse = Reversed { sde: Forward(vp), score: score.clone(), clock };
+    let flow = ProbabilityFlow { sde: Forward(vp), score: score.clone() };
     let family = |amount| MatrixFamily {
         field: flow.clone().on_transport_clock(clock),
-        dissipation: Churn { sde: Linear(vp), clock, amount },
+        dissipation: Churn { sde: Forward(vp), clock, amount },
     };
     let back = ScoreFn(|x, t: Times<'_>| clock.at(t, |s| score.eval(x, s)));
     let twice = Reversed { sde: reverse.clone(), score: back, clock: Clock::UNIT };
