@@ -8,7 +8,7 @@ use transport_core::device::to_host;
 use transport_core::law::{Gaussian, Mixture, OracleFlow};
 use transport_core::process::{Cosine, Edm, Ve, Vp};
 use transport_core::schedule::{Noising, Rectified, Schedule};
-use transport_core::{Denoiser, Interval, Noise};
+use transport_core::{Denoiser, Interval, Noise, Space};
 use transport_sde::method::diffusion::*;
 use transport_sde::method::ode::Heun;
 use transport_sde::method::{OdeMethod, OdeStepper};
@@ -155,6 +155,7 @@ fn first_order_methods() {
 fn second_order_methods() {
     check(EdmHeun::default(), 2);
     check(Dpmpp2S::default(), 2);
+    check(OnGrid::<2>, 2);
     check(Dpmpp2M::default(), 2);
     check(Dpmpp2M { variant: SecondOrder::Heun, ..Dpmpp2M::default() }, 2);
     check(DpmppSde2M { eta: 0.0, ..DpmppSde2M::default() }, 2);
@@ -166,6 +167,7 @@ fn second_order_methods() {
 #[test]
 fn third_order_methods() {
     check(Dpmpp3S::default(), 3);
+    check(OnGrid::<3>, 3);
     check(Dpmpp3M::default(), 3);
     check(Deis::default(), 3);
     check(UniPc::default(), 3);
@@ -316,5 +318,27 @@ fn the_page_declares_what_the_registry_does() {
     assert_eq!(rows.len(), declared.len());
     for (row, declared) in rows.iter().zip(declared) {
         assert_eq!([row[0], row[2], row[3]], declared.each_ref().map(String::as_str));
+    }
+}
+
+/// Single precision is enough for every sampler on every schedule: rounding stays below 10⁻³.
+#[test]
+fn single_precision_follows_double() {
+    let noise = Noise::new(5, 32);
+    for (name, schedule) in schedules() {
+        let denoiser = OracleFlow { law: mixture(), schedule: Shared(&*schedule) };
+        let grid = Grid::sampling(&*schedule, 20).unwrap();
+        let sigma = schedule.at(grid.times()[0]).sigma;
+        for solver in Solver::ALL.iter().filter(|s| s.kind() == SolverKind::Diffusion) {
+            let end = |space: &Space| {
+                let z = noise.purpose("reference").normal(1, space).mul_scalar(sigma);
+                let mut stepper = solver.on_denoiser(&denoiser, &grid, &noise).unwrap();
+                to_host(drive(&mut *stepper, z, &grid, |_, _, _| {}).unwrap())
+            };
+            let (double, single) = (end(&space()), end(&Space::f32(&space().device)));
+            for (a, b) in double.iter().zip(&single) {
+                assert!((a - b).abs() < 1e-3, "{solver:?} under {name}: {a} and {b}");
+            }
+        }
     }
 }

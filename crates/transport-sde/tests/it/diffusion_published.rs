@@ -201,6 +201,27 @@ fn dpm_solver_2m() {
     prints(mean(&run(method, &thresholded, linspace(&table), ramp(192, false))), 1.1364, 4);
 }
 
+/// The peer's singlestep solver, whose stages are steps of the grid; its last step is to timestep 0.
+#[test]
+fn dpm_solver_2s_on_the_grid() {
+    let table = table();
+    let grid = linspace(&table);
+    for (prediction, printed) in [(Prediction::Noise, 0.2791), (Prediction::V, 0.1453)] {
+        let denoiser = model(&table, prediction);
+        let got = run(OnGrid::<2>, &denoiser, grid.clone(), ramp(192, false));
+        prints(mean(&got), printed, 4);
+    }
+    // 50 steps, begun at the fourth, which stands alone.
+    let denoiser = model(&table, Prediction::Noise);
+    let timesteps = table.timesteps(Timesteps::Linspace, 51).unwrap();
+    let grid = |timesteps: &[f64]| Grid::of_timesteps(&table, timesteps, Finish::Declared).unwrap();
+    let alone = grid(&timesteps[3..5]);
+    let got = run(Ddim::default(), &denoiser, alone, ramp(192, false));
+    let x = space().tensor(got, [4, 192]);
+    let got = run(OnGrid::<2>, &denoiser, grid(&timesteps[4..]), x);
+    prints(mean(&got), 0.2574, 4);
+}
+
 #[test]
 fn unipc() {
     let table = table();

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | [`Ddim`], [`Ddpm`] | one evaluation, first order, with noise by choice |
 //! | [`EdmHeun`] | Heun's method in `σ/α`, with churn |
-//! | [`Singlestep`] | DPM-Solver++ 1S, 2S, 3S: stages inside a step |
+//! | [`Singlestep`], [`OnGrid`] | DPM-Solver++ 1S, 2S, 3S: stages inside a step, or steps as stages |
 //! | [`Dpmpp2M`], [`Dpmpp3M`], [`DpmppSde2M`] | DPM-Solver++ from earlier evaluations |
 //! | [`UniPc`] | predictor and corrector at one evaluation a step |
 //! | [`Deis`] | exponential Adams–Bashforth in the noise |
@@ -32,6 +32,7 @@ mod dpmpp_sde_2m;
 mod edm_heun;
 mod exponential;
 mod leap;
+mod on_grid;
 mod sa_solver;
 mod singlestep;
 mod stepper;
@@ -46,6 +47,7 @@ pub use dpmpp_3m::{Coefficients, Dpmpp3M};
 pub use dpmpp_sde_2m::DpmppSde2M;
 pub use edm_heun::{Churn, EdmHeun};
 pub use leap::{Ends, Leap, Scales};
+pub use on_grid::OnGrid;
 pub use sa_solver::SaSolver;
 pub use singlestep::{Dpmpp1S, Dpmpp2S, Dpmpp3S, Singlestep};
 pub use stepper::{DiffusionStepper, SettingError};
