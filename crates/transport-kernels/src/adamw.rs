@@ -1,7 +1,7 @@
 //! The fused optimiser step: gradients in, moments, parameters and their average out, in one pass.
 
 use crate::math::fma;
-use crate::simd::{LANES, Loop, PIECE, dispatch, worth_threads};
+use crate::simd::{LANES, Loop, PIECE, dispatch};
 use rayon::prelude::*;
 
 /// The numbers of one step of AdamW with a moving average.
@@ -54,6 +54,9 @@ pub struct Slot<'a> {
     pub gradient: &'a [f32],
 }
 
+/// Parameters from which an update is worth several threads.
+const WORTH_THREADS: usize = 1 << 16;
+
 struct Pass<'a> {
     numbers: AdamW,
     slot: Slot<'a>,
@@ -87,7 +90,8 @@ impl AdamW {
         let n = slot.theta.len();
         let lengths = [slot.m.len(), slot.v.len(), slot.average.len(), slot.gradient.len()];
         assert!(lengths.iter().all(|l| *l == n), "{n} parameters and arrays of {lengths:?}");
-        if !worth_threads(n) {
+        // An update comes after the shards, when every thread is free.
+        if n < WORTH_THREADS || rayon::current_num_threads() == 1 {
             return dispatch(Pass { numbers: self, slot });
         }
         let states = slot.theta.par_chunks_mut(PIECE).zip(slot.m.par_chunks_mut(PIECE));

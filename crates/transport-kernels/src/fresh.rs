@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 ///
 /// # Safety
 /// `fill` writes every element of the slice it is given.
+#[cfg(feature = "flex")]
 pub(crate) unsafe fn filled(n: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
     let mut values = Vec::with_capacity(n);
     fill(&mut values.spare_capacity_mut()[..n]);

@@ -7,6 +7,7 @@
 use crate::weights::{Array, Weights, WeightsError};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use transport_core::Space;
 use transport_kernels::adamw;
@@ -95,8 +96,11 @@ impl FlatGradients {
 
     /// `self + weight · other`.
     pub fn add(&mut self, other: &Self, weight: f32) {
-        for (a, b) in self.0.iter_mut().zip(&other.0) {
-            adamw::add_scaled(a, b, weight);
+        let add = |(a, b): (&mut Vec<f32>, &Vec<f32>)| adamw::add_scaled(a, b, weight);
+        if self.is_large() {
+            self.0.par_iter_mut().zip(&other.0).for_each(add);
+        } else {
+            self.0.iter_mut().zip(&other.0).for_each(add);
         }
     }
 
@@ -108,7 +112,19 @@ impl FlatGradients {
     /// The Euclidean norm over all parameters.
     #[must_use]
     pub fn norm(&self) -> f64 {
-        self.0.iter().map(|g| adamw::sum_of_squares(g)).sum::<f64>().sqrt()
+        // Each parameter's sum on any thread, the total in their order.
+        let square = |g: &Vec<f32>| adamw::sum_of_squares(g);
+        let sums: Vec<f64> = if self.is_large() {
+            self.0.par_iter().map(square).collect()
+        } else {
+            self.0.iter().map(square).collect()
+        };
+        sums.iter().sum::<f64>().sqrt()
+    }
+
+    /// Whether passes over it are worth several threads.
+    fn is_large(&self) -> bool {
+        self.0.iter().map(Vec::len).sum::<usize>() >= 1 << 17
     }
 }
 
