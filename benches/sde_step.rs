@@ -43,7 +43,7 @@ impl Sde for Network {
     }
 
     fn capabilities(&self) -> Capabilities<'_> {
-        Capabilities::isotropic(self)
+        Capabilities::additive(self)
     }
 }
 

@@ -11,7 +11,7 @@
 //! # Checked by
 //! `tests/it/critically_damped.rs`, `tests/it/reversal.rs`
 
-use super::{Diffusion, DivSigma, LinearInState, Sde};
+use super::{AdditiveNoise, Capabilities, DiagonalNoise, Diffusion, DivSigma, LinearInState, Sde};
 use burn::tensor::Tensor;
 use transport_core::process::CriticallyDamped;
 use transport_core::{Space, Times};
@@ -33,7 +33,14 @@ impl Sde for CriticallyDamped {
         let noise = s.column(&space, |s| (2.0 * self.friction() * self.beta(s)).sqrt());
         Diffusion::Diagonal(noise * space.tensor(mask, [1, 2 * d]))
     }
+
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities::additive(self)
+    }
 }
+
+impl AdditiveNoise for CriticallyDamped {}
+impl DiagonalNoise for CriticallyDamped {}
 
 impl DivSigma for CriticallyDamped {
     fn div_sigma(&self, z: &Tensor<2>, _s: Times<'_>) -> Tensor<2> {

@@ -70,7 +70,7 @@ impl<F: ScoredField, S: Schedule> Sde for Family<F, S> {
     }
 
     fn capabilities(&self) -> Capabilities<'_> {
-        Capabilities::isotropic(self)
+        Capabilities::additive(self)
     }
 }
 

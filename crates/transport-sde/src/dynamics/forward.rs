@@ -48,7 +48,7 @@ impl<P: LinearSde> Sde for Forward<P> {
     }
 
     fn capabilities(&self) -> Capabilities<'_> {
-        Capabilities { semi_linear: Some(self), ..Capabilities::isotropic(self) }
+        Capabilities { semi_linear: Some(self), ..Capabilities::additive(self) }
     }
 }
 
@@ -82,7 +82,7 @@ impl<P: LinearSde> Sde for Around<P> {
     }
 
     fn capabilities(&self) -> Capabilities<'_> {
-        Capabilities::isotropic(self)
+        Capabilities::additive(self)
     }
 }
 

@@ -90,9 +90,9 @@ pub struct Capabilities<'a> {
 }
 
 impl<'a> Capabilities<'a> {
-    /// Those of additive noise that is a multiple of the identity.
+    /// Those of additive noise with a diagonal `b`.
     #[must_use]
-    pub fn isotropic<S: AdditiveNoise + DiagonalNoise>(sde: &'a S) -> Self {
+    pub fn additive<S: AdditiveNoise + DiagonalNoise>(sde: &'a S) -> Self {
         Self { jacobian: Some(sde), additive: Some(sde), diagonal: Some(sde), semi_linear: None }
     }
 }

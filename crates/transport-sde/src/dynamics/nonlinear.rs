@@ -95,7 +95,7 @@ impl Sde for DoubleWell {
     }
 
     fn capabilities(&self) -> Capabilities<'_> {
-        Capabilities::isotropic(self)
+        Capabilities::additive(self)
     }
 }
 

@@ -29,7 +29,7 @@ impl<F: Field> Sde for Relaxing<F> {
     }
 
     fn capabilities(&self) -> Capabilities<'_> {
-        Capabilities { semi_linear: Some(self), ..Capabilities::isotropic(self) }
+        Capabilities { semi_linear: Some(self), ..Capabilities::additive(self) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Anderson's time reversal of an Itô SDE.
 
-use super::{Clock, Diffusion, DivSigma, Sde};
+use super::{AdditiveNoise, Clock, Diffusion, DivSigma, Sde};
 use burn::tensor::Tensor;
 use transport_core::{Field, Times};
 
@@ -60,6 +60,8 @@ impl<S: DivSigma, F: Field> Sde for Reversed<S, F> {
         b.scaled(self.clock.horizon.sqrt())
     }
 }
+
+impl<S: DivSigma + AdditiveNoise, F: Field> AdditiveNoise for Reversed<S, F> {}
 
 impl<S: DivSigma, F: Field> DivSigma for Reversed<S, F> {
     fn div_sigma(&self, x: &Tensor<2>, t: Times<'_>) -> Tensor<2> {

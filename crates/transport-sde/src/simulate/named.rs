@@ -3,8 +3,8 @@
 use crate::dynamics::{Forward, Sde};
 use transport_core::LinearSde;
 use transport_core::process::{
-    Around, CondOt, Cosine, Domain, DoubleWell, Edm, GeometricBrownian, OrnsteinUhlenbeck,
-    SquareRoot, SubVp, Transition, Ve, Vp,
+    Around, CondOt, Cosine, CriticallyDamped, Domain, DoubleWell, Edm, GeometricBrownian,
+    OrnsteinUhlenbeck, SquareRoot, SubVp, Transition, Ve, Vp,
 };
 
 /// A process ready to be simulated.
@@ -161,6 +161,25 @@ pub const ALL: &[Entry] = &[
             let sde = Box::new(around.clone());
             let domain = process.domain();
             Ok(Process { sde, exact: Some(Box::new(around)), domain, positive: false })
+        },
+    },
+    Entry {
+        name: "cld",
+        equation: "dX = β V/M ds, dV = −β (X + Γ V/M) ds + √(2Γβ) dW, Γ = 2√M; columns x…, v…",
+        parameters: &[positive("beta", 4.0), positive("mass", 0.25)],
+        build: |p, d| {
+            if !d.is_multiple_of(2) {
+                let reason =
+                    format!("`cld` takes as many velocities as positions, not {d} columns");
+                return Err(ProcessError::Together { reason });
+            }
+            let sde = CriticallyDamped {
+                beta_min: p[0],
+                beta_max: p[0],
+                mass: p[1],
+                ..CriticallyDamped::default()
+            };
+            Ok(Process { domain: Domain::closed(1.0), ..Process::endless(sde, None) })
         },
     },
     Entry {

@@ -7,52 +7,14 @@ use rayon::prelude::*;
 use transport_core::device::to_host;
 use transport_core::law::{Gaussian, Mixture, PointLaw};
 use transport_core::linalg::invert_lower;
-use transport_core::process::CriticallyDamped;
+use transport_core::process::{CriticallyDamped, OrnsteinUhlenbeck};
 use transport_core::{Field, LinearSde, Noise, Space, Times};
-use transport_sde::dynamics::{Clock, Forward, LinearInState, Marginals};
-use transport_sde::method::SdeMethod;
-use transport_sde::method::sde::{Increment, NoiseKind, Span};
-use transport_sde::{Grid, Sde};
+use transport_sde::Grid;
+use transport_sde::dynamics::{AdditiveNoise, Clock, Forward, LinearInState, Marginals};
 
-/// Ornstein–Uhlenbeck on a long horizon: `dX = −X ds + √2 dW`, `s ∈ [0, 6]`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LongOu;
-
-impl LinearSde for LongOu {
-    fn lambda(&self, _s: f64) -> f64 {
-        1.0
-    }
-
-    fn g(&self, _s: f64) -> f64 {
-        2f64.sqrt()
-    }
-
-    fn marginal(&self, s: f64) -> (f64, f64) {
-        ((-s).exp(), (-(-2.0 * s).exp_m1()).sqrt())
-    }
-
-    fn horizon(&self) -> f64 {
-        6.0
-    }
-}
-
-/// Straight lines as an SDE: `α = 1 − s`, `σ = s`, hence `λ = 1/(1 − s)`, `g² = 2s/(1 − s)`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StraightLines;
-
-impl LinearSde for StraightLines {
-    fn lambda(&self, s: f64) -> f64 {
-        1.0 / (1.0 - s)
-    }
-
-    fn g(&self, s: f64) -> f64 {
-        (2.0 * s / (1.0 - s)).sqrt()
-    }
-
-    fn marginal(&self, s: f64) -> (f64, f64) {
-        (1.0 - s, s)
-    }
-}
+/// Ornstein–Uhlenbeck with a unit stationary variance, `s ∈ [0, 6]`.
+pub(crate) const LONG_OU: OrnsteinUhlenbeck =
+    OrnsteinUhlenbeck { theta: 1.0, sigma: std::f64::consts::SQRT_2, horizon: 6.0 };
 
 /// A process, the law it starts from, and how far it is followed.
 #[derive(Clone)]
@@ -69,9 +31,12 @@ pub(crate) struct Case<M> {
 }
 
 /// A process that carries mixtures and has a linear drift.
-pub(crate) trait Carrier: Marginals<Mixture, At = Mixture> + LinearInState + Clone {}
+pub(crate) trait Carrier:
+    Marginals<Mixture, At = Mixture> + LinearInState + AdditiveNoise + Clone
+{
+}
 
-impl<M: Marginals<Mixture, At = Mixture> + LinearInState + Clone> Carrier for M {}
+impl<M: Marginals<Mixture, At = Mixture> + LinearInState + AdditiveNoise + Clone> Carrier for M {}
 
 impl<M: Carrier> Case<M> {
     /// Increasing process times.
@@ -108,10 +73,10 @@ macro_rules! every_process {
         $run(&linear("VP", Vp::default(), 1.0));
         $run(&linear("sub-VP", SubVp::default(), 1.0));
         $run(&linear("VE", Ve::default(), 1.0));
-        $run(&linear("OU", crate::carried::LongOu, 1.0));
+        $run(&linear("OU", crate::carried::LONG_OU, 1.0));
         // λ is infinite at the horizons of these two.
         $run(&linear("cosine", Cosine::default(), 0.999));
-        $run(&linear("rectified", crate::carried::StraightLines, 0.999));
+        $run(&linear("rectified", transport_core::process::CondOt, 0.999));
         $run(&linear("EDM", Edm::default(), 1.0));
         $run(&critically_damped("CLD", CriticallyDamped::default()));
         let ramp = CriticallyDamped { beta_min: 1.0, beta_max: 9.0, mass: 1.0, gamma: 0.1 };
@@ -244,38 +209,6 @@ fn host_score(law: &Mixture, points: &mut [f64]) {
         }
         x[0] = score[0] / total;
         x[1] = score[1] / total;
-    }
-}
-
-/// Heun's method with the mean of both ends' noise: weak order 2 where b depends on time only.
-#[derive(Debug, Default)]
-pub(crate) struct AdditiveHeun;
-
-impl SdeMethod for AdditiveHeun {
-    type On<'s> = dyn Sde + 's;
-    const NOISE: NoiseKind = NoiseKind::Additive;
-    const STRONG: (f64, f64) = (1.0, 1.0);
-    const WEAK: f64 = 2.0;
-    const STAGES: usize = 2;
-
-    fn bind<'s>(sde: &'s (dyn Sde + 's)) -> Option<&'s Self::On<'s>> {
-        Some(sde)
-    }
-
-    fn step(
-        &self,
-        sde: &Self::On<'_>,
-        x: Tensor<2>,
-        span: Span<'_>,
-        path: &Increment,
-    ) -> Tensor<2> {
-        let (start, end) = (span.at(0.0), span.at(1.0));
-        let noise = |t: Times<'_>| sde.diffusion(&x, t).apply(path.dw.clone());
-        let noise = (noise(start.times()) + noise(end.times())).mul_scalar(0.5);
-        let k1 = sde.drift(x.clone(), start.times());
-        let ahead = x.clone() + span.times_h(k1.clone(), 1.0) + noise.clone();
-        let k2 = sde.drift(ahead, end.times());
-        x + span.times_h(k1 + k2, 0.5) + noise
     }
 }
 

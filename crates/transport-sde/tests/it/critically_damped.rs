@@ -1,13 +1,14 @@
 //! The closed form of critically damped Langevin against its moment equations, its composition and
 //! its simulation.
 
-use crate::carried::{AdditiveHeun, critically_damped, furthest, in_chunks};
+use crate::carried::{critically_damped, furthest, in_chunks};
 use crate::space;
 use transport_core::Noise;
 use transport_core::law::Law;
 use transport_core::process::CriticallyDamped;
 use transport_sde::drive;
 use transport_sde::method::SdeStepper;
+use transport_sde::method::sde::StochasticHeun;
 
 fn processes() -> [CriticallyDamped; 2] {
     let ramp = CriticallyDamped { beta_min: 0.5, beta_max: 6.0, mass: 1.7, gamma: 0.3 };
@@ -108,7 +109,7 @@ fn simulation_has_the_exact_law() {
         let (grid, start) = (grid.unwrap(), case.law_at(0.0));
         let points = in_chunks(&Noise::new(61, 100_000), |noise| {
             let z = start.sample(&noise.purpose("start"), &space());
-            let mut stepper = SdeStepper::<AdditiveHeun>::new(&process, noise);
+            let mut stepper = SdeStepper::<StochasticHeun>::new(&process, noise);
             drive(&mut stepper, z, &grid, |_, _, _| {}).unwrap()
         });
         let (z, which) = furthest(&points, &case.law_at(end));

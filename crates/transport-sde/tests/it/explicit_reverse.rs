@@ -2,8 +2,7 @@
 //! from the prior costs.
 
 use crate::carried::{
-    Carrier, LongOu, StraightLines, furthest, in_chunks, line_law, plane_law, standard_errors,
-    two_points_off,
+    Carrier, LONG_OU, furthest, in_chunks, line_law, plane_law, standard_errors, two_points_off,
 };
 use crate::space;
 use burn::tensor::Tensor;
@@ -239,8 +238,8 @@ fn every_process_reports_its_mismatch() {
     linear(Ve::default(), 1.0);
     linear(Cosine::default(), 0.999);
     linear(Edm::default(), 1.0);
-    linear(LongOu, 1.0);
-    linear(StraightLines, 0.999);
+    linear(LONG_OU, 1.0);
+    linear(transport_core::process::CondOt, 0.999);
     let cld = CriticallyDamped::default();
     let found = run(&cld, 1.0, &cld.reference(1));
     let terminal = cld.law_at(&line_law(), 1.0);

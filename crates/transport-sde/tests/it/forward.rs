@@ -352,3 +352,40 @@ fn processes_are_built_by_name() {
     assert!(error.to_string().contains("Feller"), "{error}");
     assert!(by_name("ve").unwrap().build(&[("sigma_max".into(), 0.001)], 1).is_err());
 }
+
+/// Each method that fits a process reaches its moments, or, without a closed form, agrees with
+/// Euler–Maruyama; those that ask for more than it offers say so.
+#[test]
+fn every_method_that_fits_reaches_the_moments() {
+    use transport_sde::{SolverKind, simulate::named::ALL};
+    let (rows, point) = (20_000, [0.9, 1.2]);
+    for entry in ALL.iter().filter(|e| matches!(e.name, "vp" | "ou" | "gbm" | "cir")) {
+        let set: &[(String, f64)] =
+            if entry.name == "vp" { &[("beta_max".into(), 2.0)] } else { &[] };
+        let process = entry.build(set, 2).unwrap();
+        let mut fitting = 0;
+        for solver in Solver::ALL.iter().copied().filter(|s| s.kind() == SolverKind::Sde) {
+            let x = space().tensor(point.to_vec(), [1, 2]).expand([rows, 2]);
+            let plan = Simulation { start: 0.0, times: vec![1.0] };
+            let route = Route::Steps { sde: &*process.sde, solver, steps: 64 };
+            let path = match plan.run(&route, x, &Noise::new(45, rows), |_, _| {}) {
+                Err(Stopped { source: SimulateError::Unfit { .. }, .. }) => continue,
+                done => done.unwrap(),
+            };
+            fitting += 1;
+            let exact = process.exact.as_ref().unwrap();
+            let (mean, variance) = exact.moments(&point, &[0.0; 2], 0.0, 1.0);
+            for j in 0..2 {
+                let values = to_host(path.states[0].clone().narrow(1, j, 1));
+                let m = values.iter().sum::<f64>() / rows as f64;
+                let v = values.iter().map(|x| (x - m).powi(2)).sum::<f64>() / rows as f64;
+                let what = format!("{} by {}", entry.name, solver.name());
+                let error = (variance[j] / rows as f64).sqrt();
+                assert!((m - mean[j]).abs() < 5.0 * error + 0.01 * mean[j], "{what}: mean {m}");
+                assert!((v / variance[j] - 1.0).abs() < 0.09, "{what}: {v} for {}", variance[j]);
+            }
+        }
+        println!("{}: {fitting} methods", entry.name);
+        assert!(fitting >= 1, "{}: {fitting} methods", entry.name);
+    }
+}

@@ -113,7 +113,7 @@ impl Sde for Pulsed {
     }
 
     fn capabilities(&self) -> Capabilities<'_> {
-        Capabilities { semi_linear: Some(self), ..Capabilities::isotropic(self) }
+        Capabilities { semi_linear: Some(self), ..Capabilities::additive(self) }
     }
 }
 

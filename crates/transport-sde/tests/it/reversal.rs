@@ -1,8 +1,7 @@
 //! Started from the exact `q_S`, the reverse SDE and the probability flow end in the data's law.
 
 use crate::carried::{
-    AdditiveHeun, Carrier, Case, FastScore, every_process, furthest, in_chunks, linear,
-    two_points_off,
+    Carrier, Case, FastScore, every_process, furthest, in_chunks, linear, two_points_off,
 };
 use crate::space;
 use burn::tensor::Tensor;
@@ -14,6 +13,7 @@ use transport_sde::dynamics::{
     Churn, Clock, ExactScore, Forward, MatrixFamily, ProbabilityFlow, Reversed, ScoreFn,
 };
 use transport_sde::method::ode::Rk4;
+use transport_sde::method::sde::StochasticHeun;
 use transport_sde::method::{OdeStepper, SdeStepper};
 use transport_sde::{Sde, drive};
 
@@ -24,7 +24,7 @@ fn by_sde<M: Carrier>(case: &Case<M>, score: FastScore<M>, steps: usize) -> Vec<
     let sde = Reversed { sde: case.process.clone(), score, clock: case.clock };
     in_chunks(&Noise::new(31, N), |noise| {
         let x = start.sample(&noise.purpose("start"), &space());
-        let mut stepper = SdeStepper::<AdditiveHeun>::new(&sde, noise);
+        let mut stepper = SdeStepper::<StochasticHeun>::new(&sde, noise);
         drive(&mut stepper, x, &grid, |_, _, _| {}).unwrap()
     })
 }

@@ -289,7 +289,7 @@ fn the_familys_drift_is_continuous_at_the_data() {
     use transport_sde::Family;
     use transport_sde::dynamics::Epsilon;
 
-    /// The score as a network gives it, `−E[x₀|x]/σ`: not finite at σ = 0.
+    /// As a network is: its noise `E[x₀|x]` is finite at σ = 0, its score `−E[x₀|x]/σ` is not.
     #[derive(Clone)]
     struct Learned(OracleFlow<Gaussian, Rectified>);
     impl Field for Learned {
@@ -301,6 +301,15 @@ fn the_familys_drift_is_continuous_at_the_data() {
         fn velocity_and_score(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<2>) {
             let (velocity, score) = self.0.velocity_and_score(x, t);
             (velocity, t.scale(t.scale(score, |t| 1.0 - t), |t| 1.0 / (1.0 - t)))
+        }
+
+        fn velocity_and_noise(
+            &self,
+            x: Tensor<2>,
+            t: Times<'_>,
+            sigma: &dyn Fn(f64) -> f64,
+        ) -> (Tensor<2>, Tensor<2>) {
+            self.0.velocity_and_noise(x, t, sigma)
         }
     }
     let field =
