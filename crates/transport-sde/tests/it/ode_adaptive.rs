@@ -70,6 +70,21 @@ fn a_row_does_not_depend_on_the_others() {
     }
 }
 
+/// A field that mixes rows is noticed.
+#[test]
+fn rows_that_do_depend_on_the_others_are_seen() {
+    struct Mixed;
+    impl Field for Mixed {
+        fn eval(&self, x: Tensor<2>, _: Times<'_>) -> Tensor<2> {
+            x.clone().mean_dim(0) - x
+        }
+    }
+    let x = Noise::new(8, 9).normal(2, &space());
+    let flow = flow(Mixed, 0.0, 1.0, controlled(Solver::Dopri5, 1e-3));
+    let whole = to_host(flow.solve(x.clone()).unwrap().narrow(0, 3, 1));
+    assert_ne!(whole, to_host(flow.solve(x.narrow(0, 3, 1)).unwrap()));
+}
+
 /// One row of a hundred turns two hundred times as fast: the others do not pay for it.
 #[test]
 fn rows_that_have_arrived_cost_nothing() {

@@ -118,7 +118,7 @@ impl<const K: usize> OdeMethod for Adams<K> {
     ) -> Tensor<2> {
         let slope = field.eval(x.clone(), Times::Same(t));
         history.follow(t, h);
-        history.push(t, slope.clone(), 8 * K);
+        history.push(t, slope.clone(), 2 * K);
         match history.spread(K, t, h) {
             Some((nodes, slopes)) => x + weighted(&weights(&nodes), &slopes).mul_scalar(h),
             None => Self::STARTER.step(field, x, slope, &Span::Same { t, h }),

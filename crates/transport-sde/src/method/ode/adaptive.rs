@@ -73,6 +73,31 @@ impl Attempt {
     }
 }
 
+/// A step tried by some rows, with the size of its error.
+struct Trial {
+    clocks: Vec<Clock>,
+    strides: Vec<Stride>,
+    ratios: Vec<f64>,
+    step: Attempt,
+}
+
+impl Trial {
+    fn pick(&self, places: &[usize]) -> Self {
+        Self {
+            clocks: places.iter().map(|i| self.clocks[*i]).collect(),
+            strides: places.iter().map(|i| self.strides[*i]).collect(),
+            ratios: places.iter().map(|i| self.ratios[*i]).collect(),
+            step: self.step.pick(places),
+        }
+    }
+
+    /// The clocks after the step.
+    fn moved(&self, exponent: usize, longest: f64) -> Vec<Clock> {
+        let rows = self.clocks.iter().zip(&self.strides).zip(&self.ratios);
+        rows.map(|((c, s), ratio)| c.accept(*s, *ratio, exponent, longest)).collect()
+    }
+}
+
 /// An [`AdaptiveMethod`] bound to a field and a tolerance.
 ///
 /// A row's steps depend on that row alone: rows that have arrived leave the batch, which shrinks,
@@ -213,85 +238,84 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
 
     /// Tries a step of each row, and keeps those that are exact enough.
     fn attempt(&mut self, k: usize, rows: Rows, target: f64) -> Result<Rows, SolveError> {
-        let limit = self.horizon.unwrap_or(target);
-        let longest = self.tolerance.longest();
-        let strides: Vec<Stride> =
-            rows.clocks.iter().map(|clock| clock.stride(limit, longest)).collect();
-        let (t, h) = spans(&rows.clocks, &strides);
-        let span = Span::each(&t, &h, &Space::of(&rows.x));
-        let step = self.method.attempt(&self.field, &rows.x, &rows.slope, &span);
-        let ratios = self.tolerance.ratios((&step.start, &step.end), &step.errors);
+        let trial = self.trial(&rows, self.horizon.unwrap_or(target));
         let (kept, refused): (Vec<usize>, Vec<usize>) =
-            (0..ratios.len()).partition(|i| ratios[*i] <= 1.0);
+            (0..trial.ratios.len()).partition(|i| trial.ratios[*i] <= 1.0);
         self.accepted += kept.len();
         self.rejected += refused.len();
         let mut next = Vec::new();
         if !refused.is_empty() {
-            let mut rows = rows.pick(&refused);
-            for (clock, i) in rows.clocks.iter_mut().zip(&refused) {
-                *clock = clock.refuse(strides[*i], ratios[*i], M::EXPONENT);
-                self.check(k, clock, ratios[*i])?;
-            }
-            next.push(rows);
+            next.push(self.refuse(k, rows.pick(&refused), &trial, &refused)?);
         }
         if !kept.is_empty() {
-            let clocks: Vec<Clock> = kept.iter().map(|i| rows.clocks[*i]).collect();
-            let strides: Vec<Stride> = kept.iter().map(|i| strides[*i]).collect();
-            let ratios: Vec<f64> = kept.iter().map(|i| ratios[*i]).collect();
-            next.push(self.accept(k, clocks, (&strides, &ratios), step.pick(&kept), target)?);
+            next.push(self.accept(k, trial.pick(&kept), target)?);
         }
         Ok(Rows::join(next))
     }
 
-    /// Moves rows to the end of their steps, and keeps the steps that pass `target`.
-    fn accept(
-        &mut self,
+    fn trial(&self, rows: &Rows, limit: f64) -> Trial {
+        let longest = self.tolerance.longest();
+        let stride = |clock: &Clock| clock.stride(limit, longest);
+        let strides: Vec<Stride> = rows.clocks.iter().map(stride).collect();
+        let (t, h) = spans(&rows.clocks, &strides);
+        let span = Span::each(&t, &h, &Space::of(&rows.x));
+        let step = self.method.attempt(&self.field, &rows.x, &rows.slope, &span);
+        let ratios = self.tolerance.ratios((&step.start, &step.end), &step.errors);
+        Trial { clocks: rows.clocks.clone(), strides, ratios, step }
+    }
+
+    /// Leaves rows where they are, with shorter steps.
+    fn refuse(
+        &self,
         k: usize,
-        clocks: Vec<Clock>,
-        (strides, ratios): (&[Stride], &[f64]),
-        step: Attempt,
-        target: f64,
+        mut rows: Rows,
+        trial: &Trial,
+        places: &[usize],
     ) -> Result<Rows, SolveError> {
-        let (t, h) = spans(&clocks, strides);
-        let span = Span::each(&t, &h, &Space::of(&step.end));
-        let ahead = || span.eval(&self.field, step.end.clone(), 1.0);
-        let slope = step.end_slope.clone().unwrap_or_else(ahead);
+        for (clock, i) in rows.clocks.iter_mut().zip(places) {
+            *clock = clock.refuse(trial.strides[*i], trial.ratios[*i], M::EXPONENT);
+            self.check(k, clock, trial.ratios[*i])?;
+        }
+        Ok(rows)
+    }
+
+    /// Moves rows to the end of their steps, and keeps the steps that pass `target`.
+    fn accept(&mut self, k: usize, trial: Trial, target: f64) -> Result<Rows, SolveError> {
+        let slope = self.end_slope(&trial);
+        let passes = |stride: &Stride| (stride.end - target) * stride.h.signum() > 0.0;
         let past: Vec<usize> =
-            (0..h.len()).filter(|i| (strides[*i].end - target) * h[*i].signum() > 0.0).collect();
+            (0..trial.strides.len()).filter(|i| passes(&trial.strides[*i])).collect();
         if !past.is_empty() {
-            let picked: Vec<Clock> = past.iter().map(|i| clocks[*i]).collect();
-            let over: Vec<Stride> = past.iter().map(|i| strides[*i]).collect();
-            let segment = self.segment(&picked, &over, step.pick(&past), pick(&slope, &past));
+            let segment = self.segment(trial.pick(&past), pick(&slope, &past));
             self.segments.push(segment);
         }
-        let longest = self.tolerance.longest();
-        let moved = clocks.iter().zip(strides).zip(ratios);
-        let clocks: Vec<Clock> =
-            moved.map(|((c, s), ratio)| c.accept(*s, *ratio, M::EXPONENT, longest)).collect();
-        for (clock, stride) in clocks.iter().zip(strides) {
+        let clocks = trial.moved(M::EXPONENT, self.tolerance.longest());
+        for (clock, stride) in clocks.iter().zip(&trial.strides) {
             if !clock.reached(target) {
                 self.check(k, &Clock { h: stride.h, ..*clock }, 0.0)?;
             }
         }
-        Ok(Rows { clocks, x: step.end, slope })
+        Ok(Rows { clocks, x: trial.step.end, slope })
     }
 
-    fn segment(
-        &self,
-        clocks: &[Clock],
-        strides: &[Stride],
-        step: Attempt,
-        slope: Tensor<2>,
-    ) -> Segment {
-        let (t, h) = spans(clocks, strides);
+    fn end_slope(&self, trial: &Trial) -> Tensor<2> {
+        let (t, h) = spans(&trial.clocks, &trial.strides);
+        let end = &trial.step.end;
+        let span = Span::each(&t, &h, &Space::of(end));
+        let known = trial.step.end_slope.clone();
+        known.unwrap_or_else(|| span.eval(&self.field, end.clone(), 1.0))
+    }
+
+    fn segment(&self, trial: Trial, slope: Tensor<2>) -> Segment {
+        let (t, h) = spans(&trial.clocks, &trial.strides);
         let span = Span::each(&t, &h, &Space::of(&slope));
         let mark = |(clock, stride): (&Clock, &Stride)| {
             let (Clock { row, t, .. }, Stride { h, end }) = (*clock, *stride);
             Mark { row, t, h, end }
         };
-        let marks = clocks.iter().zip(strides).map(mark).collect();
-        let start = step.start.clone();
-        Segment { marks, start, terms: self.method.dense(&self.field, step, slope, &span) }
+        let marks = trial.clocks.iter().zip(&trial.strides).map(mark).collect();
+        let start = trial.step.start.clone();
+        Segment { marks, start, terms: self.method.dense(&self.field, trial.step, slope, &span) }
     }
 
     /// Whether a row may go on.
