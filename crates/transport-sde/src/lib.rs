@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`dynamics`] | SDEs: the general trait and the one-parameter family with a flow's marginals |
+//! | [`dynamics`] | SDEs: reversal, probability flow, the families between, explicit reverses |
 //! | [`method`] | one step each, by folder, and [`Solver`], which names them |
 //! | [`driver`] | the only loop, its errors, and what watches it |
 //! | [`grid`] | where the steps are |
