@@ -3,6 +3,7 @@
 mod bad_input;
 mod langevin;
 mod main_job;
+mod names;
 mod simulate;
 
 use std::path::{Path, PathBuf};

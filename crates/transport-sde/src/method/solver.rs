@@ -2,7 +2,7 @@
 
 use super::diffusion::{self, DiffusionMethod, DiffusionStepper};
 use super::ode::{self, Ahead, OdeMethod, OdeStepper};
-use super::sde::{self, BrownianTree, SdeMethod, SdeStepper};
+use super::sde::{self, BrownianTree, NoiseKind, SdeMethod, SdeStepper};
 use crate::driver::Stepper;
 use crate::dynamics::Sde;
 use crate::grid::Grid;
@@ -84,9 +84,7 @@ macro_rules! solvers {
                 match self {
                     $(Self::$ode => format!("order {}", <ode::$ode>::ORDER),)*
                     $(Self::$sde => {
-                        let (additive, general) = sde::$sde::STRONG;
-                        let weak = sde::$sde::WEAK;
-                        format!("strong {general} ({additive} for additive noise), weak {weak}")
+                        sde_order::<sde::$sde>()
                     })*
                     $(Self::$diffusion => {
                         let method = diffusion::$diffusion::default();
@@ -221,6 +219,20 @@ solvers! {
         Deis = "deis",
         SaSolver = "sa-solver",
     }
+}
+
+/// `strong 1 for diagonal noise (additive 1), weak 1`.
+fn sde_order<M: SdeMethod>() -> String {
+    let (additive, general) = M::STRONG;
+    let kind = match M::NOISE {
+        NoiseKind::General => "any",
+        NoiseKind::Commutative => "commutative",
+        NoiseKind::Diagonal => "diagonal",
+        NoiseKind::Additive => {
+            return format!("strong {additive} for additive noise, weak {}", M::WEAK_ADDITIVE);
+        }
+    };
+    format!("strong {general} for {kind} noise (additive {additive}), weak {}", M::WEAK)
 }
 
 impl Solver {

@@ -51,7 +51,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { width: 256, depth: 3, frequencies: 16 }
+        Self { width: 256, depth: 4, frequencies: 16 }
     }
 }
 
