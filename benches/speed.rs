@@ -32,6 +32,7 @@ fn space() -> Space {
 fn problem(width: usize, batch: usize, dim: usize) -> (Config, Problem) {
     let mut config = Config::new("moons", "score-vp").expect("a model");
     config.model.settings.insert("width".into(), (width as i64).into());
+    config.model.settings.insert("depth".into(), 3.into());
     config.train.batch_size = batch;
     let mut problem = Problem::prepare(&config.data, 0).expect("a law");
     let states = Noise::new(3, 4096).normal_values(dim).into_iter().map(|v| v as f32).collect();

@@ -46,6 +46,8 @@ fn rate(seconds: f64, mut f: impl FnMut()) -> f64 {
 fn config(width: usize, dim: usize) -> (Config, Problem) {
     let mut config = Config::new("moons", MODEL).expect("a model");
     config.model.settings.insert("width".into(), (width as i64).into());
+    // Three hidden layers, as the peers have, whatever the default is.
+    config.model.settings.insert("depth".into(), 3.into());
     let mut problem = Problem::prepare(&config.data, 0).expect("a law");
     let states = Noise::new(3, 4096).normal_values(dim).into_iter().map(|v| v as f32).collect();
     problem.rows = Arc::new(Rows { states, dim, contexts: Vec::new(), context_dim: 0 });
