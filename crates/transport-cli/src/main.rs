@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Command::Sample(args) => sample::run(&args).map(|()| 0),
         Command::Density(args) => density::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
-        Command::Simulate(args) => simulate::run(&args).map(|()| 0),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Langevin(args) => langevin::run(&args),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };

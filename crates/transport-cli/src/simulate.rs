@@ -3,12 +3,15 @@
 use crate::args::SimulateArgs;
 use crate::counter::Counter;
 use crate::error::{CliError, unknown};
+use crate::progress::{catch_interrupts, stopped};
 use crate::sample::{Ending, ending};
-use crate::{output, start};
+use crate::{INTERRUPTED, output, start};
+use std::ops::ControlFlow;
 use transport_core::{Noise, Space, Trajectory, device};
 use transport_data::{Table, write_csv, write_npy_array};
 use transport_sde::simulate::named::{self, Entry, Process};
-use transport_sde::{Route, Simulation, Solver, SolverKind};
+use transport_sde::simulate::{SimulateError, Stopped};
+use transport_sde::{Route, Simulation, SolveError, Solver, SolverKind};
 use transport_viz::{Frame, Points};
 
 /// The solver's name for the process's own kernels.
@@ -22,7 +25,7 @@ const CLOUD: usize = 2000;
 /// Particles whose whole path is drawn.
 const PATHS: usize = 40;
 
-pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
+pub(crate) fn run(args: &SimulateArgs) -> Result<u8, CliError> {
     let ending = ending(&args.output)?;
     let entry = entry(&args.process)?;
     let settings =
@@ -39,6 +42,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
     let x = space.tensor(begin.values().to_vec(), [begin.rows(), begin.cols()]);
     let noise = Noise::new(args.seed, begin.rows()).purpose("simulate");
 
+    catch_interrupts();
     let mut counter: Option<Counter> = None;
     let plan = Simulation { start: 0.0, times };
     let done = plan.run(&route, x, &noise, |k, total| {
@@ -46,14 +50,22 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), CliError> {
         if k > 0 {
             counter.at(k, || format!("{} particles", begin.rows()));
         }
+        if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match done {
-        Ok(path) => leave(args, ending, &process, &begin, &Family::new(path)),
-        Err(stopped) => {
-            if !stopped.kept.times.is_empty() {
-                leave(args, ending, &process, &begin, &Family::new(stopped.kept))?;
+        Ok(path) => {
+            leave(args, ending, &process, &begin, &Family::new(path))?;
+            Ok(0)
+        }
+        Err(Stopped { kept, source }) => {
+            if !kept.times.is_empty() {
+                leave(args, ending, &process, &begin, &Family::new(kept))?;
             }
-            Err(stopped.source.into())
+            if let SimulateError::Solve(halt @ SolveError::Halted { .. }) = &source {
+                output::note(&halt.to_string());
+                return Ok(INTERRUPTED);
+            }
+            Err(source.into())
         }
     }
 }

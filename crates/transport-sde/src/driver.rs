@@ -71,6 +71,16 @@ pub enum SolveError {
         /// Evaluations of the dynamics until then.
         evals: usize,
     },
+    /// It was told to stop.
+    #[error("stopped at t = {t} (before step {step}, after {evals} evaluations)")]
+    Halted {
+        /// The time reached.
+        t: f64,
+        /// The step that was not taken, counted from 1.
+        step: usize,
+        /// Evaluations of the dynamics until then.
+        evals: usize,
+    },
     /// A row that has used up its steps.
     #[error(
         "row {row} has used its {steps} steps at t = {t} (step {step} of the grid, after {evals} \

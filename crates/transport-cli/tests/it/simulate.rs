@@ -137,3 +137,27 @@ fn what_was_computed_before_a_failure_is_written() {
     assert_eq!((kept.len(), kept[9][0]), (10, 1.0));
     assert!(kept.iter().flatten().all(|v| v.is_finite()));
 }
+
+/// Ctrl-C: 130, and the times reached until then.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_keeps_the_times_reached() {
+    use std::process::{Command, Stdio};
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    let plan = "simulate --process ou --law 1,2 -n 3 --solver euler-maruyama --steps 4000000";
+    let mut child = crate::transport()
+        .current_dir(at)
+        .args(plan.split(' '))
+        .args(["--times", "0,10", "-o", "x.csv"])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert!(child.try_wait().unwrap().is_none(), "finished before it could be interrupted");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(rows(at, "x.csv").len(), 3);
+}

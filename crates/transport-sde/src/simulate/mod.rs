@@ -17,6 +17,8 @@ use crate::dynamics::Sde;
 use crate::grid::{Grid, GridError};
 use crate::method::Solver;
 use burn::tensor::Tensor;
+use std::cell::Cell;
+use std::ops::ControlFlow;
 use transport_core::process::Transition;
 use transport_core::{Interval, Noise, Trajectory};
 
@@ -57,7 +59,7 @@ impl std::fmt::Debug for Route<'_> {
 /// let ou = OrnsteinUhlenbeck::default();
 /// let x = Space::f64(&device::select(None).unwrap()).tensor(vec![2.0; 100], [100, 1]);
 /// let plan = Simulation { start: 0.0, times: vec![0.0, 1.0, 4.0] };
-/// let path = plan.run(&Route::Exact(&ou), x, &Noise::new(0, 100), |_, _| {}).unwrap();
+/// let path = plan.run(&Route::Exact(&ou), x, &Noise::new(0, 100), |_, _| std::ops::ControlFlow::Continue(())).unwrap();
 /// assert_eq!((path.laws().unwrap().len(), path.states[2].dims()), (3, [100, 1]));
 /// # }
 /// ```
@@ -123,11 +125,12 @@ impl From<SimulateError> for Stopped {
 
 impl Simulation {
     /// The states at the times asked for, all of one path for each row of `x`;
-    /// `watch(k, K)` is told of each step.
+    /// `watch(k, K)` is told of each step, and may break off.
     ///
     /// # Errors
-    /// [`Stopped`]: times that do not increase, a method that does not fit, or a state that is not
-    /// finite, with the time and the step; the states before it are kept.
+    /// [`Stopped`]: times that do not increase, a method that does not fit, a state that is not
+    /// finite, with the time and the step, or a watch that broke off; the states before it are
+    /// kept.
     ///
     /// # Shapes
     /// `x`: `[n, d]`; each state `[n, d]`.
@@ -136,10 +139,11 @@ impl Simulation {
         route: &Route<'_>,
         x: Tensor<2>,
         noise: &Noise,
-        mut watch: impl FnMut(usize, usize),
+        mut watch: impl FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Trajectory, Stopped> {
         self.check()?;
-        let mut stepper = route.stepper(noise)?;
+        let halted = Cell::new(false);
+        let mut stepper = Halting { inner: route.stepper(noise)?, halted: &halted };
         let mut kept = Trajectory { times: Vec::new(), states: Vec::new() };
         let mut keep = |t: f64, x: &Tensor<2>| {
             if self.times.contains(&t) {
@@ -152,8 +156,8 @@ impl Simulation {
             return Ok(kept);
         };
         let total = grid.times().len() - 1;
-        let end = drive(&mut *stepper, x, &grid, |k, t, x| {
-            watch(k, total);
+        let end = drive(&mut stepper, x, &grid, |k, t, x| {
+            halted.set(watch(k, total).is_break());
             keep(t, x);
         });
         match end {
@@ -208,6 +212,25 @@ impl<'a> Route<'a> {
                 solver.on_sde(sde, noise).ok_or(SimulateError::Unfit { solver })
             }
         }
+    }
+}
+
+/// A stepper that takes no further step once it is told so.
+struct Halting<'a, 'b> {
+    inner: Box<dyn Stepper + 'a>,
+    halted: &'b Cell<bool>,
+}
+
+impl Stepper for Halting<'_, '_> {
+    fn step(&mut self, k: usize, x: Tensor<2>, t: f64, h: f64) -> Result<Tensor<2>, SolveError> {
+        if self.halted.get() {
+            return Err(SolveError::Halted { t, step: k + 1, evals: self.evals() });
+        }
+        self.inner.step(k, x, t, h)
+    }
+
+    fn evals(&self) -> usize {
+        self.inner.evals()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::space;
 use burn::tensor::Tensor;
+
+use std::ops::ControlFlow;
 use transport_core::device::to_host;
 use transport_core::law::{Density, Gaussian, Law, Mixture, Noisable};
 use transport_core::process::{
@@ -91,7 +93,9 @@ fn agree(what: &str, states: &[Tensor<2>], exact: &[(f64, f64)]) -> Result<(), S
 
 fn simulate(route: &Route<'_>, times: &[f64], seed: u64) -> Vec<Tensor<2>> {
     let plan = Simulation { start: 0.0, times: times.to_vec() };
-    plan.run(route, start(START), &Noise::new(seed, ROWS), |_, _| {}).unwrap().states
+    plan.run(route, start(START), &Noise::new(seed, ROWS), |_, _| ControlFlow::Continue(()))
+        .unwrap()
+        .states
 }
 
 fn check(process: impl LinearSde + Copy, end: f64) {
@@ -170,7 +174,8 @@ fn a_family_from_a_law_is_the_noised_law() {
     let noise = Noise::new(51, n);
     let x = law.sample(&noise.purpose("start"), &space());
     let plan = Simulation { start: 0.0, times: vec![0.0, 0.1, 0.4] };
-    let path = plan.run(&Route::Exact(&process), x, &noise, |_, _| {}).unwrap();
+    let path =
+        plan.run(&Route::Exact(&process), x, &noise, |_, _| ControlFlow::Continue(())).unwrap();
     for (t, x) in path.times.iter().zip(&path.states) {
         let q = law.noised(&process.coefs(*t));
         let grid: Vec<f64> = (0..=4000).map(|k| -6.0 + 12.0 * f64::from(k) / 4000.0).collect();
@@ -200,7 +205,9 @@ fn state_dependent_noise_reaches_its_moments() {
         for route in
             [Route::Steps { sde, solver: Solver::EulerMaruyama, steps }, Route::Exact(exact)]
         {
-            let path = plan.run(&route, x.clone(), &Noise::new(43, rows), |_, _| {}).unwrap();
+            let path = plan
+                .run(&route, x.clone(), &Noise::new(43, rows), |_, _| ControlFlow::Continue(()))
+                .unwrap();
             for (t, x) in times.iter().zip(&path.states) {
                 let (mean, variance) = exact.moments(&[1.5, 0.7], &[0.0; 2], 0.0, *t);
                 for j in 0..2 {
@@ -253,7 +260,11 @@ fn the_double_well_becomes_stationary() {
     let x = space().tensor(vec![1.0; n], [n, 1]);
     let plan = Simulation { start: 0.0, times: vec![8.0] };
     let route = Route::Steps { sde: &well, solver: Solver::EulerMaruyama, steps };
-    let end = plan.run(&route, x, &Noise::new(44, n), |_, _| {}).unwrap().states.remove(0);
+    let end = plan
+        .run(&route, x, &Noise::new(44, n), |_, _| ControlFlow::Continue(()))
+        .unwrap()
+        .states
+        .remove(0);
     let grid: Vec<f64> = (0..=4000).map(|k| -4.0 + f64::from(k) * 0.002).collect();
     let density = to_host(law.log_prob(space().column(&grid)));
     let moment =
@@ -277,9 +288,10 @@ fn simulations_do_not_depend_on_the_chunk() {
     let (noise, x) = (Noise::new(5, 9), space().tensor(vec![0.7; 18], [9, 2]));
     let steps = Route::Steps { sde: &root, solver: Solver::EulerMaruyama, steps: 8 };
     for route in [steps, Route::Exact(&root)] {
-        let whole = plan.run(&route, x.clone(), &noise, |_, _| {}).unwrap();
+        let whole = plan.run(&route, x.clone(), &noise, |_, _| ControlFlow::Continue(())).unwrap();
         let rows = x.clone().narrow(0, 3, 4);
-        let part = plan.run(&route, rows, &noise.rows(3..7), |_, _| {}).unwrap();
+        let part =
+            plan.run(&route, rows, &noise.rows(3..7), |_, _| ControlFlow::Continue(())).unwrap();
         for (a, b) in whole.states.iter().zip(&part.states) {
             assert_eq!(to_host(a.clone())[6..14], to_host(b.clone()), "{route:?}");
         }
@@ -292,7 +304,7 @@ fn what_cannot_be_simulated_says_why() {
     let x = || space().tensor(vec![1.0; 3], [3, 1]);
     let run = |times: &[f64], route: &Route<'_>| -> Stopped {
         let plan = Simulation { start: 0.0, times: times.to_vec() };
-        plan.run(route, x(), &Noise::new(0, 3), |_, _| {}).unwrap_err()
+        plan.run(route, x(), &Noise::new(0, 3), |_, _| ControlFlow::Continue(())).unwrap_err()
     };
     let exact = Route::Exact(&vp);
     assert_eq!(run(&[], &exact).source, SimulateError::NoTimes);
@@ -307,7 +319,7 @@ fn what_cannot_be_simulated_says_why() {
     assert!(error.to_string().contains("`heun`"), "{error}");
     // The start alone needs no step.
     let plan = Simulation { start: 0.0, times: vec![0.0] };
-    let path = plan.run(&exact, x(), &Noise::new(0, 3), |_, _| {}).unwrap();
+    let path = plan.run(&exact, x(), &Noise::new(0, 3), |_, _| ControlFlow::Continue(())).unwrap();
     assert_eq!(to_host(path.states[0].clone()), [1.0; 3]);
 }
 
@@ -320,7 +332,12 @@ fn what_was_computed_before_a_failure_is_kept() {
     let route = Route::Steps { sde: &well, solver: Solver::EulerMaruyama, steps: 60 };
     let x = space().tensor(vec![3.0; 4], [4, 1]);
     let mut seen = Vec::new();
-    let stopped = plan.run(&route, x, &Noise::new(0, 4), |k, of| seen.push((k, of))).unwrap_err();
+    let stopped = plan
+        .run(&route, x, &Noise::new(0, 4), |k, of| {
+            seen.push((k, of));
+            ControlFlow::Continue(())
+        })
+        .unwrap_err();
     assert_eq!(stopped.kept.times, [0.0, 1.0]);
     assert!(to_host(stopped.kept.states[1].clone()).iter().all(|v| v.is_finite()));
     let SimulateError::Solve(SolveError::NotFinite { t, step, .. }) = stopped.source else {
@@ -368,7 +385,9 @@ fn every_method_that_fits_reaches_the_moments() {
             let x = space().tensor(point.to_vec(), [1, 2]).expand([rows, 2]);
             let plan = Simulation { start: 0.0, times: vec![1.0] };
             let route = Route::Steps { sde: &*process.sde, solver, steps: 64 };
-            let path = match plan.run(&route, x, &Noise::new(45, rows), |_, _| {}) {
+            let path = match plan
+                .run(&route, x, &Noise::new(45, rows), |_, _| ControlFlow::Continue(()))
+            {
                 Err(Stopped { source: SimulateError::Unfit { .. }, .. }) => continue,
                 done => done.unwrap(),
             };
@@ -388,4 +407,20 @@ fn every_method_that_fits_reaches_the_moments() {
         println!("{}: {fitting} methods", entry.name);
         assert!(fitting >= 1, "{}: {fitting} methods", entry.name);
     }
+}
+
+/// A watch that breaks off: what was reached is kept, and the step not taken is named.
+#[test]
+fn a_halt_keeps_what_was_reached() {
+    let process = Forward(OrnsteinUhlenbeck::default());
+    let x = space().tensor(vec![1.0; 3], [3, 1]);
+    let plan = Simulation { start: 0.0, times: vec![0.0, 0.5, 1.0] };
+    let route = Route::Steps { sde: &process, solver: Solver::EulerMaruyama, steps: 10 };
+    let halt = |k, _| if k < 7 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+    let stopped = plan.run(&route, x, &Noise::new(0, 3), halt).unwrap_err();
+    assert_eq!(stopped.kept.times, [0.0, 0.5]);
+    assert!(
+        matches!(stopped.source, SimulateError::Solve(SolveError::Halted { step: 8, .. })),
+        "{stopped}"
+    );
 }

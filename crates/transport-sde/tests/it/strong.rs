@@ -8,21 +8,22 @@ use transport_core::{Interval, Noise, Times};
 use transport_sde::method::sde::*;
 use transport_sde::{Grid, Sde, drive};
 
-/// Paths, each with `COLUMNS` independent ones where the noise is diagonal.
-const ROWS: usize = 1000;
+/// Numbers of every comparison: 1000 rows of four independent paths where the noise is diagonal,
+/// 2000 paths in the plane where it is not.
+const NUMBERS: usize = 4000;
 const COLUMNS: usize = 4;
 const FINE: usize = 1024;
 
 fn tree(columns: usize) -> BrownianTree {
     let leaf = 1.0 / FINE as f64;
-    BrownianTree::new(&Noise::new(41, ROWS), columns, Interval::UNIT, leaf).unwrap()
+    BrownianTree::new(&Noise::new(41, NUMBERS / columns), columns, Interval::UNIT, leaf).unwrap()
 }
 
 fn end<M: SdeMethod>(sde: &dyn Sde, start: &[f64], steps: usize) -> Tensor<2> {
     let sde = M::bind(sde).expect("a method that fits");
     let mut stepper = SdeStepper::<M>::on_tree(sde, &tree(start.len()));
     let grid = Grid::uniform(Interval::UNIT, steps).unwrap();
-    drive(&mut stepper, rows(ROWS, start), &grid, |_, _, _| {}).unwrap()
+    drive(&mut stepper, rows(NUMBERS / start.len(), start), &grid, |_, _, _| {}).unwrap()
 }
 
 fn rms(gap: Tensor<2>) -> f64 {
@@ -58,7 +59,7 @@ fn check_additive<M: SdeMethod>() {
 
 fn check_geometric<M: SdeMethod>(sde: &dyn Sde) {
     let start = [1.0; COLUMNS];
-    let exact = GEOMETRIC.solution(rows(ROWS, &start), 1.0, brownian(COLUMNS));
+    let exact = GEOMETRIC.solution(rows(NUMBERS / COLUMNS, &start), 1.0, brownian(COLUMNS));
     near(order::<M>(sde, &start, &exact), M::STRONG.1, &format!("{:?}, geometric", M::default()));
 }
 
@@ -121,7 +122,7 @@ fn srk() {
 /// Near the Itô solution and far from Stratonovich's, where they differ by the factor `e^{σ²/2}`.
 fn is_ito<M: SdeMethod>(sde: &dyn Sde) -> bool {
     let start = [1.0; COLUMNS];
-    let ito = GEOMETRIC.solution(rows(ROWS, &start), 1.0, brownian(COLUMNS));
+    let ito = GEOMETRIC.solution(rows(NUMBERS / COLUMNS, &start), 1.0, brownian(COLUMNS));
     let stratonovich = ito.clone().mul_scalar((0.5 * GEOMETRIC.volatility.powi(2)).exp());
     let x = end::<M>(sde, &start, 256);
     let (near, far) = (rms(x.clone() - ito.clone()), rms(x - stratonovich));
@@ -145,7 +146,7 @@ fn wrong_corrections_are_rejected() {
     }
     // Milstein's term has mean zero: a wrong one costs the order and not the limit.
     let start = [1.0; COLUMNS];
-    let exact = GEOMETRIC.solution(rows(ROWS, &start), 1.0, brownian(COLUMNS));
+    let exact = GEOMETRIC.solution(rows(NUMBERS / COLUMNS, &start), 1.0, brownian(COLUMNS));
     for factor in [-1.0, 0.0, 0.5] {
         let observed = order::<Milstein>(&Misjudged(GEOMETRIC, factor), &start, &exact);
         assert!(observed < 0.8, "factor {factor}: {observed}");
