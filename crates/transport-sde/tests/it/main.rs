@@ -2,10 +2,10 @@
 
 mod adaptive;
 mod carried;
-mod convergence;
 mod critically_damped;
 mod diagnostics;
 mod diffusion_law;
+mod diffusion_matrix;
 mod diffusion_order;
 mod diffusion_published;
 mod driver;

@@ -1,5 +1,6 @@
 //! The models that are a learned velocity or score: flow matching and diffusion.
 
+use super::chunks::chunked;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::{DenoisingScoreMatching, FlowMatching};
@@ -7,11 +8,10 @@ use crate::problem::Problem;
 use crate::trainer::{Trainer, Training};
 use crate::weights::Weights;
 use burn::tensor::Tensor;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
-use transport_core::device::{is_host, to_host};
+use transport_core::device::to_host;
 use transport_core::law::Gaussian;
 use transport_core::schedule::Named;
 use transport_core::{Density, Invertible, Noise, Prediction, Schedule, Space};
@@ -153,26 +153,6 @@ struct Flowing {
 }
 
 impl Flowing {
-    /// `f` on chunks of `0..n`, a thread each on host devices, results in order. A row's result
-    /// does not depend on its chunk.
-    fn chunked<T: Send>(
-        &self,
-        n: usize,
-        size: usize,
-        f: impl Fn(Range<usize>) -> Result<T, SolveError> + Sync,
-    ) -> Result<Vec<T>, SolveError> {
-        // Smaller ones where there are threads to spare.
-        let share = n.div_ceil(rayon::current_num_threads()).max(1);
-        let size = if is_host(&self.space.device) { size.min(share) } else { n.max(1) };
-        let chunks: Vec<Range<usize>> =
-            (0..n).step_by(size).map(|first| first..(first + size).min(n)).collect();
-        if is_host(&self.space.device) {
-            chunks.into_par_iter().map(&f).collect()
-        } else {
-            chunks.into_iter().map(&f).collect()
-        }
-    }
-
     fn given(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Given<'_> {
         let c = self.context;
         self.model.given(context.map(|values| {
@@ -259,7 +239,7 @@ impl Flowing {
         plan: &SampleConfig,
         knots: Option<&[f64]>,
     ) -> Result<Vec<Vec<f64>>, SolveError> {
-        let chunks = self.chunked(noise.len(), self.chunk, |rows| {
+        let chunks = chunked(&self.space, noise.len(), self.chunk, |rows| {
             let given = self.given(context, &rows);
             self.integrate(&noise.rows(rows), given, plan, knots)
         })?;
@@ -304,7 +284,7 @@ impl Generator for Flowing {
         let reference = Gaussian::isotropic(vec![0.0; self.dim], self.reference_std());
         let grid = self.grid(&SampleConfig { solver: Solver::Heun, ..*plan });
         let end = grid.times()[0];
-        let parts = self.chunked(x.len() / self.dim, size, |rows| {
+        let parts = chunked(&self.space, x.len() / self.dim, size, |rows| {
             let field = self.given(context, &rows);
             let flow = OdeFlow { field, grid: grid.clone(), solver: Solver::Heun };
             let values = x[rows.start * self.dim..rows.end * self.dim].to_vec();
