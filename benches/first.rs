@@ -36,7 +36,7 @@ fn sampling(c: &mut Criterion) {
     let entry = registry::model("flow-matching").expect("a model");
     let problem = Problem::prepare(&config.data, 0).expect("digits");
     let weights = entry.begin(&config, &problem, &space).expect("settings").weights();
-    let model = entry.open(&config, problem.rows.dim, 0, &weights, &space).expect("weights");
+    let model = entry.open(&config, &problem.schema.shape(), &weights, &space).expect("weights");
     let mut group = c.benchmark_group("sample 1000 digits, 50 Heun steps");
     group.sample_size(10);
     group.throughput(Throughput::Elements(1000));

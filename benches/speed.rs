@@ -14,7 +14,7 @@ use transport::models::{Dynamics, DynamicsConfig, net::MlpConfig};
 use transport::sde::Solver;
 use transport::train::batch::Rows;
 use transport::train::config::{Config, SampleConfig};
-use transport::train::problem::Problem;
+use transport::train::problem::{Problem, Shape};
 use transport::train::registry;
 use transport::train::store::{Archive, Folder};
 
@@ -62,7 +62,8 @@ fn sampling(c: &mut Criterion) {
     for (width, batch, dim) in SIZES {
         let (config, problem) = problem(width, batch, dim);
         let weights = entry.begin(&config, &problem, &space()).expect("settings").weights();
-        let model = entry.open(&config, dim, 0, &weights, &space()).expect("weights");
+        let shape = Shape { dim, context: 0, image: None };
+        let model = entry.open(&config, &shape, &weights, &space()).expect("weights");
         let plan = SampleConfig { solver: Solver::Euler, steps: 100 };
         group.bench_function(format!("{width}/{dim}"), |b| {
             b.iter(|| model.sample(&Noise::new(0, 10_000), None, &plan).expect("finite"));

@@ -17,7 +17,7 @@ use transport::models::{Dynamics, DynamicsConfig, net::MlpConfig};
 use transport::sde::Solver;
 use transport::train::batch::Rows;
 use transport::train::config::{Config, SampleConfig};
-use transport::train::problem::Problem;
+use transport::train::problem::{Problem, Shape};
 use transport::train::registry;
 
 #[global_allocator]
@@ -69,7 +69,8 @@ fn sample(width: usize, dim: usize, points: usize, steps: usize, seconds: f64) -
     let space = Space::f32(&select(None).expect("a device"));
     let entry = registry::model(MODEL).expect("a model");
     let weights = entry.begin(&config, &problem, &space).expect("settings").weights();
-    let model = entry.open(&config, dim, 0, &weights, &space).expect("weights");
+    let shape = Shape { dim, context: 0, image: None };
+    let model = entry.open(&config, &shape, &weights, &space).expect("weights");
     let plan = SampleConfig { solver: Solver::Euler, steps };
     steps as f64
         * rate(seconds, || {

@@ -67,6 +67,26 @@ pub struct Schema {
     pub context: ContextCode,
 }
 
+/// The sizes that a model is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Coordinates of a state.
+    pub dim: usize,
+    /// Columns of an encoded context, 0 for none.
+    pub context: usize,
+    /// How a state is an image, if it is.
+    pub image: Option<ImageShape>,
+}
+
+impl Schema {
+    /// The sizes that a model of these data is built for.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        let (dim, context) = (self.scaler.output_dim(), self.context.width());
+        Shape { dim, context, image: self.image }
+    }
+}
+
 /// A data set made ready.
 #[derive(Clone, Debug)]
 pub struct Problem {

@@ -156,8 +156,7 @@ impl Run {
         let contexts = weights.0.remove(CONTEXTS).map(|a| a.values).unwrap_or_default();
         let space = Space::f32(&transport_core::device::select(device)?);
         let entry = registry::model(&card.config.model.name)?;
-        let (dim, context) = (card.schema.scaler.output_dim(), card.schema.context.width());
-        let generator = entry.open(&card.config, dim, context, &weights, &space)?;
+        let generator = entry.open(&card.config, &card.schema.shape(), &weights, &space)?;
         let weights = weights.0.values().map(|a| a.values.len()).sum();
         Ok(Self { card, contexts, generator, weights })
     }

@@ -173,12 +173,14 @@ fn advance(
         window.add(report.loss);
         let last = report.step == training.steps_total();
         if report.step.is_multiple_of(config.run.log_every) || last {
-            folder.append_metrics(&json!({
+            let mut line = json!({
                 "step": report.step,
                 "loss": window.mean(),
                 "gradient_norm": report.gradient_norm,
                 "lr": report.lr,
-            }))?;
+            });
+            training.extras().into_iter().for_each(|(name, value)| line[name] = value.into());
+            folder.append_metrics(&line)?;
             *window = Window::default();
         }
         observer.step(&report);

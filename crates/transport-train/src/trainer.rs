@@ -69,6 +69,11 @@ pub trait Training: Send {
 
     /// The weights that a finished model keeps.
     fn weights(&self) -> Weights;
+
+    /// What else is known of the last step, by name: written beside its loss.
+    fn extras(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 }
 
 /// Parameters times rows from which a batch is worth splitting: below, a graph more and a thread's

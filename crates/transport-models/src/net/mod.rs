@@ -7,11 +7,15 @@
 
 pub mod activation;
 mod conditioner;
+mod conv;
 mod dense;
 mod embedding;
+mod image;
 mod mlp;
 
 pub use conditioner::{Conditioner, ConditionerConfig};
+pub use conv::{Conv, Kernel};
 pub use dense::Dense;
 pub use embedding::Embedding;
+pub use image::Pixels;
 pub use mlp::{Mlp, MlpConfig};

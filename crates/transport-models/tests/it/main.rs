@@ -1,5 +1,6 @@
 //! Networks satisfy the field suites, and give a row the same bits in any chunk.
 
+mod convolutions;
 mod elements;
 mod flows;
 

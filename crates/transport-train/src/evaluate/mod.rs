@@ -155,7 +155,7 @@ fn fitted_gaussian(problem: &Problem) -> Result<(Box<dyn Generator>, SampleConfi
     let space = Space::f32(&transport_core::device::select(None)?);
     let mut fit = entry.begin(&config, problem, &space)?;
     let _ = fit.step();
-    let law = entry.open(&config, problem.rows.dim, 0, &fit.weights(), &space)?;
+    let law = entry.open(&config, &problem.schema.shape(), &fit.weights(), &space)?;
     Ok((law, config.sample))
 }
 

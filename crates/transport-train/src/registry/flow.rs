@@ -4,7 +4,7 @@ use super::chunks::chunked;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::MaximumLikelihood;
-use crate::problem::Problem;
+use crate::problem::{Problem, Shape};
 use crate::trainer::{Trainer, Training};
 use crate::weights::Weights;
 use burn::tensor::Tensor;
@@ -130,12 +130,12 @@ impl Entry for Family {
     fn open(
         &self,
         config: &Config,
-        dim: usize,
-        context: usize,
+        shape: &Shape,
         weights: &Weights,
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
         let settings = self.settings(&config.model.settings)?;
+        let Shape { dim, context, .. } = *shape;
         let blank = Flow::new(&settings, dim, context, &Noise::new(0, 1), space);
         let model = weights.fill(blank)?;
         Ok(Box::new(Normalizing { model, dim, context, space: space.clone() }))

@@ -2,7 +2,7 @@
 
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
-use crate::problem::Problem;
+use crate::problem::{Problem, Shape};
 use crate::trainer::{StepReport, Training};
 use crate::weights::{Array, Weights, WeightsError};
 use std::sync::Arc;
@@ -64,11 +64,11 @@ impl Entry for Family {
     fn open(
         &self,
         _config: &Config,
-        dim: usize,
-        _context: usize,
+        shape: &Shape,
         weights: &Weights,
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
+        let dim = shape.dim;
         let read = |name: &str, shape: &[usize]| -> Result<Vec<f64>, WeightsError> {
             Ok(weights.get(name, shape)?.values.iter().map(|v| f64::from(*v)).collect())
         };

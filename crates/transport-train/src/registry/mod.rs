@@ -9,7 +9,7 @@ mod flow;
 mod gaussian;
 
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
-use crate::problem::Problem;
+use crate::problem::{Problem, Shape};
 use crate::trainer::Training;
 use crate::weights::{Weights, WeightsError};
 use transport_core::schedule::Named;
@@ -149,8 +149,7 @@ pub trait Entry: Sync {
     fn open(
         &self,
         config: &Config,
-        dim: usize,
-        context: usize,
+        shape: &Shape,
         weights: &Weights,
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError>;
