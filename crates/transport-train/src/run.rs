@@ -5,6 +5,7 @@ use crate::context::ContextError;
 use crate::problem::{ProblemError, Schema};
 use crate::registry::{self, Capabilities, Generator, OpenError};
 use crate::store::{Archive, Folder, StoreError};
+use crate::validation::Validation;
 use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -56,6 +57,10 @@ pub struct Card {
     pub rows: usize,
     /// Steps it was trained for.
     pub steps: u64,
+    /// The lowest validation loss, where there were validation rows: the kept weights are those of
+    /// its step when the configuration keeps the best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Validation>,
 }
 
 /// What to draw.

@@ -8,6 +8,7 @@ pub(crate) use simulate::SimulateArgs;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use transport_train::trainer::Keep;
 
 /// Generative modelling as transport: train, sample, measure and see maps that push noise onto
 /// data.
@@ -98,6 +99,17 @@ pub(crate) struct TrainArgs {
     /// The fraction of rows held out for evaluation.
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) split: Option<f64>,
+    /// The fraction of rows held out to choose weights by; a tenth by default for models that keep
+    /// the best weights.
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) validation: Option<f64>,
+    /// Looks at the validation rows without a new lowest loss after which training stops; 0 for
+    /// never.
+    #[arg(long, value_name = "LOOKS")]
+    pub(crate) patience: Option<u64>,
+    /// The weights that are kept: those with the lowest validation loss, or the last.
+    #[arg(long, value_name = "best|last", value_parser = keep)]
+    pub(crate) keep: Option<Keep>,
     /// Threads; all cores by default. The result does not depend on it.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
@@ -205,4 +217,12 @@ pub(crate) struct InfoArgs {
     /// List every model, process, solver, data set and device.
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+fn keep(text: &str) -> Result<Keep, String> {
+    match text {
+        "best" => Ok(Keep::Best),
+        "last" => Ok(Keep::Last),
+        _ => Err("`best` or `last`".to_owned()),
+    }
 }

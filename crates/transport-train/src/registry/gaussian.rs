@@ -3,7 +3,7 @@
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::problem::{Problem, Shape};
-use crate::trainer::{StepReport, Training};
+use crate::trainer::{Keep, StepReport, Training};
 use crate::weights::{Array, Weights, WeightsError};
 use std::sync::Arc;
 use transport_core::device::to_host;
@@ -43,6 +43,11 @@ impl Entry for Family {
 
     fn sampling(&self) -> SampleConfig {
         SampleConfig { solver: Solver::Euler, steps: 1 }
+    }
+
+    /// One step is the whole fit: there is nothing to choose from.
+    fn keep(&self) -> Keep {
+        Keep::Last
     }
 
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
