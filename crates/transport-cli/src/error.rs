@@ -5,6 +5,7 @@ use transport_sde::langevin::SampleError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
 use transport_train::config::ConfigError;
+use transport_train::evaluate::UnknownMeasure;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
 use transport_train::{RunError, TrainError};
@@ -35,6 +36,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Langevin(#[from] SampleError),
     #[error(transparent)]
+    Measure(#[from] UnknownMeasure),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -46,6 +49,7 @@ impl CliError {
             Self::Usage(_)
                 | Self::Config(_)
                 | Self::Process(_)
+                | Self::Measure(_)
                 | Self::Langevin(SampleError::Plan(_))
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))

@@ -210,7 +210,8 @@ impl Config {
         let entry = registry::model(&config.model.name)?;
         // What depends on the model and was not said.
         let said: toml::Table = toml::from_str(text).map_err(syntax)?;
-        let has = |section: &str, key: &str| said.get(section).is_some_and(|s| s.get(key).is_some());
+        let has =
+            |section: &str, key: &str| said.get(section).is_some_and(|s| s.get(key).is_some());
         if !has("train", "keep") {
             config.train.keep = entry.keep();
         }

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::context::ContextError;
+use crate::evaluate::CompareError;
 use crate::problem::{ProblemError, Schema};
 use crate::registry::{self, Capabilities, Generator, OpenError};
 use crate::store::{Archive, Folder, StoreError};
@@ -110,6 +111,9 @@ pub enum RunError {
     /// The context asked for.
     #[error(transparent)]
     Context(#[from] ContextError),
+    /// The comparison with data.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Nothing was asked for.
     #[error("0 samples were asked for: n is at least 1")]
     NoSamples,

@@ -187,7 +187,8 @@ pub(crate) struct DensityArgs {
 #[command(after_help = "\
 Examples:
   transport evaluate runs/digits
-  transport evaluate runs/digits -n 500 --seed 1")]
+  transport evaluate runs/digits -n 500 --seed 1
+  transport evaluate runs/digits --metrics energy,mmd,c2st --json report.json")]
 pub(crate) struct EvaluateArgs {
     /// The folder of a trained run.
     pub(crate) run: PathBuf,
@@ -197,6 +198,14 @@ pub(crate) struct EvaluateArgs {
     /// What the draws derive from.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Some metrics by name, comma-separated; all by default: log-likelihood, energy, mmd,
+    /// sliced-w2, c2st, frechet, precision, recall, density, coverage, neighbour-ratio, memorised,
+    /// std, knn-sure, class-share.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) metrics: Option<Vec<String>>,
+    /// Write the report as JSON too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
     /// The device.
     #[arg(long)]
     pub(crate) device: Option<String>,

@@ -37,7 +37,14 @@ impl Manifold {
 
     /// In how many of the balls each point stands.
     fn balls(&self, points: &[f64]) -> Vec<usize> {
-        self.inside(points, |inside| inside.filter(|i| *i).count())
+        points
+            .par_chunks_exact(self.d)
+            .map_init(Vec::new, |squares, point| {
+                squares.resize(self.squared_radii.len(), 0.0);
+                self.centres.squares(point, 0, squares);
+                squares.iter().zip(&self.squared_radii).filter(|(s, r)| s <= r).count()
+            })
+            .collect()
     }
 
     /// Whether each point stands in some ball: 1 or 0.
@@ -51,7 +58,7 @@ impl Manifold {
     /// models" (K = 3, both samples of one size).
     #[must_use]
     pub fn contains(&self, points: &[f64]) -> Vec<f64> {
-        self.inside(points, |mut inside| f64::from(u8::from(inside.any(|i| i))))
+        self.balls(points).into_iter().map(|count| f64::from(u8::from(count > 0))).collect()
     }
 
     /// How many balls hold each point, divided by `K`: its mean over samples is the density.
@@ -84,20 +91,5 @@ impl Manifold {
             .collect();
         let any = |j: usize| parts.iter().any(|part| part[j]);
         (0..self.squared_radii.len()).map(|j| f64::from(u8::from(any(j)))).collect()
-    }
-
-    fn inside<T: Send>(
-        &self,
-        points: &[f64],
-        f: impl Fn(&mut dyn Iterator<Item = bool>) -> T + Sync,
-    ) -> Vec<T> {
-        points
-            .par_chunks_exact(self.d)
-            .map_init(Vec::new, |squares, point| {
-                squares.resize(self.squared_radii.len(), 0.0);
-                self.centres.squares(point, 0, squares);
-                f(&mut squares.iter().zip(&self.squared_radii).map(|(s, r)| s <= r))
-            })
-            .collect()
     }
 }

@@ -200,7 +200,9 @@ impl Labels {
         let (columns, all) = (Columns::new(pooled, d), pooled.len() / d);
         let bands: Vec<PairSums> = (0..all.div_ceil(TILE))
             .into_par_iter()
-            .map(|band| self.band(band * TILE..all.min((band + 1) * TILE), pooled, &columns, factor))
+            .map(|band| {
+                self.band(band * TILE..all.min((band + 1) * TILE), pooled, &columns, factor)
+            })
             .collect();
         let add = |part: fn(&PairSums) -> &Vec<f64>| -> Vec<f64> {
             (0..self.width).map(|b| bands.iter().map(|band| part(band)[b]).sum()).collect()
@@ -220,7 +222,8 @@ impl Labels {
         let (d, width) = (pooled.len() / columns.len(), self.width);
         let zeros = || vec![0.0; width];
         let mut sums = PairSums { total: 0.0, both: zeros(), either: zeros() };
-        let (mut square, mut kernel, mut inner) = ([0.0; TILE], [0.0f32; TILE], vec![0.0f32; width]);
+        let (mut square, mut kernel, mut inner) =
+            ([0.0; TILE], [0.0f32; TILE], vec![0.0f32; width]);
         for start in (rows.start..columns.len()).step_by(TILE) {
             for i in rows.clone() {
                 let first = start.max(i + 1);

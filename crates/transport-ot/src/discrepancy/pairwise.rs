@@ -121,7 +121,12 @@ pub(super) fn nearest<const K: usize>(
 
 /// For each row of `x`, the distances to its `K` nearest of `y`; with `own`, rows of `x` are those
 /// of `y` and a row is not its own neighbour.
-pub(super) fn neighbours<const K: usize>(x: &[f64], y: &[f64], d: usize, own: bool) -> Vec<[f64; K]> {
+pub(super) fn neighbours<const K: usize>(
+    x: &[f64],
+    y: &[f64],
+    d: usize,
+    own: bool,
+) -> Vec<[f64; K]> {
     let points = Columns::new(y, d);
     x.par_chunks_exact(d)
         .enumerate()

@@ -109,7 +109,8 @@ fn centred(value: f64, replicates: &[f64]) -> Estimate {
     let error = (replicates.iter().map(square).sum::<f64>() / (n - 1.0)).sqrt();
     let mut sorted = replicates.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let (low, high) = (value + quantile(&sorted, 0.025) - mean, value + quantile(&sorted, 0.975) - mean);
+    let (low, high) =
+        (value + quantile(&sorted, 0.025) - mean, value + quantile(&sorted, 0.975) - mean);
     Estimate { value, error, low: low.min(value), high: high.max(value) }
 }
 

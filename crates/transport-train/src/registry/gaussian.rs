@@ -14,7 +14,7 @@ use transport_sde::{SolveError, Solver};
 
 /// Added to each variance, in units of the scaled data: what makes the covariance of images,
 /// whose pixels can be linearly dependent, a covariance of full rank.
-const RIDGE: f64 = 1e-4;
+pub(crate) const RIDGE: f64 = 1e-4;
 
 /// The maximum-likelihood Gaussian as a registered model.
 #[derive(Clone, Copy, Debug)]

@@ -8,6 +8,8 @@ mod dynamics;
 mod flow;
 mod gaussian;
 
+pub(crate) use gaussian::RIDGE;
+
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
 use crate::problem::{Problem, Shape};
 use crate::trainer::{Keep, Training};

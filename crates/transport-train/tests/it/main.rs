@@ -1,10 +1,12 @@
 //! Training, files, resumption and evaluation.
 
 mod data;
+mod evaluation;
 mod files;
 mod objectives;
 mod optim;
 mod sessions;
+mod validation;
 
 use std::path::Path;
 use transport_train::config::Config;
