@@ -7,6 +7,7 @@ use transport_sde::simulate::named::ProcessError;
 use transport_train::config::ConfigError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
+use transport_train::variational::{FitError, ImportanceError};
 use transport_train::{RunError, TrainError};
 use transport_viz::VizError;
 
@@ -35,6 +36,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Langevin(#[from] SampleError),
     #[error(transparent)]
+    Fit(#[from] FitError),
+    #[error(transparent)]
+    Importance(#[from] ImportanceError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -47,6 +52,7 @@ impl CliError {
                 | Self::Config(_)
                 | Self::Process(_)
                 | Self::Langevin(SampleError::Plan(_))
+                | Self::Fit(FitError::Flow(_) | FitError::Nothing { .. })
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))
                 | Self::Problem(ProblemError::UnknownSource { .. })
