@@ -8,6 +8,7 @@ use transport_train::config::ConfigError;
 use transport_train::evaluate::UnknownMeasure;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
+use transport_train::variational::{FitError, ImportanceError};
 use transport_train::{RunError, TrainError};
 use transport_viz::VizError;
 
@@ -38,6 +39,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Measure(#[from] UnknownMeasure),
     #[error(transparent)]
+    Fit(#[from] FitError),
+    #[error(transparent)]
+    Importance(#[from] ImportanceError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -51,6 +56,7 @@ impl CliError {
                 | Self::Process(_)
                 | Self::Measure(_)
                 | Self::Langevin(SampleError::Plan(_))
+                | Self::Fit(FitError::Flow(_) | FitError::Nothing { .. })
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))
                 | Self::Problem(ProblemError::UnknownSource { .. })

@@ -22,4 +22,4 @@ pub mod flow;
 pub mod net;
 
 pub use dynamics::{Dynamics, DynamicsConfig, Given};
-pub use flow::{Flow, FlowConfig};
+pub use flow::{Flow, FlowConfig, FlowError};

@@ -149,6 +149,9 @@ pub enum ConfigError {
         /// The model.
         model: String,
     },
+    /// Training rows outside the support of a bounded law.
+    #[error(transparent)]
+    Support(#[from] crate::support::SupportError),
     /// A solver of the wrong kind.
     #[error("model `{model}` has no {solver} sampler: it has {}", .known.join(", "))]
     Solver {

@@ -12,6 +12,7 @@
 //! | [`store`] | files: model, checkpoint, metrics |
 //! | [`registry`] | every model by name, with what it can do |
 //! | [`run`] | a finished run opened for inference |
+//! | [`variational`] | flows fitted to unnormalised densities, judged by importance weights |
 //! | [`evaluate`](mod@evaluate) | metrics on held-out data, beside a Gaussian and the floor |
 #![forbid(unsafe_code)]
 #![warn(
@@ -36,8 +37,10 @@ pub mod registry;
 pub mod run;
 pub mod session;
 pub mod store;
+pub mod support;
 pub mod trainer;
 pub mod validation;
+pub mod variational;
 pub mod weights;
 
 pub use config::Config;

@@ -114,6 +114,9 @@ pub enum RunError {
     /// The comparison with data.
     #[error(transparent)]
     Compare(#[from] CompareError),
+    /// A row outside the support of a bounded law.
+    #[error(transparent)]
+    Support(#[from] crate::support::SupportError),
     /// Nothing was asked for.
     #[error("0 samples were asked for: n is at least 1")]
     NoSamples,
@@ -263,8 +266,8 @@ impl Run {
     /// were constant in training carry no density: a row that leaves them gets `−∞`.
     ///
     /// # Errors
-    /// [`RunError`] when the model has no density, the columns do not fit, or a context is
-    /// missing.
+    /// [`RunError`] when the model has no density, the columns do not fit, a context is missing, or
+    /// a row lies outside the support of a bounded law.
     pub fn log_prob(&self, x: &Table) -> Result<Vec<f64>, RunError> {
         let schema = &self.card.schema;
         let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
@@ -289,6 +292,9 @@ impl Run {
             Some(schema.context.encode(&x.select_columns(&columns?))?)
         };
         let states = schema.scaler.transform(&features)?;
+        if let Some(outside) = self.generator.outside(&states) {
+            return Err(schema.unsupported(&outside).into());
+        }
         let log_prob = self.log_prob_of_states(&states, contexts.as_deref())?;
         let log_det = schema.scaler.log_abs_det();
         let on_support = |i: usize| schema.scaler.off_support(features.row(i)).is_none();

@@ -1,8 +1,10 @@
 //! What can be typed.
 
+mod fit_density;
 mod langevin;
 mod simulate;
 
+pub(crate) use fit_density::FitDensityArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
 
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Sample a density by Langevin dynamics or its relatives, with diagnostics.
     Langevin(LangevinArgs),
+    /// Fit a normalizing flow to an unnormalised density, without data.
+    FitDensity(FitDensityArgs),
     /// Say what a run is, or list every model, process, solver and data set.
     Info(InfoArgs),
 }

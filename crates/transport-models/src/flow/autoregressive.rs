@@ -37,16 +37,19 @@ impl Autoregressive {
         noise: &Noise,
         space: &Space,
     ) -> Self {
-        let per = element.parameters();
+        let (inputs, per) = (dim * element.features(), element.parameters());
         Self {
-            conditioner: Conditioner::autoregressive(net, dim, per, context, noise, space),
+            conditioner: Conditioner::autoregressive(net, inputs, per, context, noise, space),
             element,
         }
     }
 
     fn theta(&self, x: Tensor<2>, context: Option<&Tensor<2>>) -> Tensor<3> {
         let [n, d] = x.dims();
-        self.conditioner.forward(x, context).reshape([n, d, self.element.parameters()])
+        let (features, per) = (self.element.features(), self.element.parameters());
+        let theta = self.conditioner.forward(self.element.read(x), context);
+        // Of a coordinate that is read by several features, the first one's outputs see none of them.
+        theta.reshape([n, d, features * per]).narrow(2, 0, per)
     }
 
     pub(super) fn push(&self, z: Tensor<2>, c: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<1>) {

@@ -48,7 +48,8 @@ impl Coupling {
         assert!(dim >= 2, "a coupling needs two coordinates, not {dim}");
         let (kept, moved): (Vec<usize>, Vec<usize>) = (0..dim).partition(|i| i % 2 == parity % 2);
         let outputs = moved.len() * element.parameters();
-        let conditioner = Conditioner::new(net, kept.len(), outputs, context, noise, space);
+        let inputs = kept.len() * element.features();
+        let conditioner = Conditioner::new(net, inputs, outputs, context, noise, space);
         Self { conditioner, element, kept, moved }
     }
 
@@ -62,7 +63,7 @@ impl Coupling {
         let n = x.dims()[0];
         let columns = |which: &[usize]| x.clone().select(1, index(which, &x));
         let kept = columns(&self.kept);
-        let theta = self.conditioner.forward(kept.clone(), context);
+        let theta = self.conditioner.forward(self.element.read(kept.clone()), context);
         let theta = theta.reshape([n, self.moved.len(), self.element.parameters()]);
         let (moved, log_slopes) = f(columns(&self.moved), theta);
         let order: Vec<usize> = self.kept.iter().chain(&self.moved).copied().collect();

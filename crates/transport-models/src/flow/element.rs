@@ -1,6 +1,6 @@
 //! Increasing functions of one variable, whose parameters a network gives.
 
-use super::spline;
+use super::{circular, spline};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// | additive | `z + θ₁` | 1 |
 /// | affine | `z exp(s) + θ₂`, `s = 3 tanh(θ₁/3)` | 2 |
 /// | spline | a rational-quadratic spline on `[−B, B]`, the identity outside | `3K − 1` |
+/// | circular | a rational-quadratic spline on the circle `[−π, π)` | `3K + 1` |
 ///
 /// θ = 0 is the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,11 @@ pub enum Element {
     Affine,
     /// Monotone rational-quadratic, with `bins` pieces.
     Spline {
+        /// The number of pieces `K`.
+        bins: usize,
+    },
+    /// Monotone rational-quadratic on the circle.
+    Circular {
         /// The number of pieces `K`.
         bins: usize,
     },
@@ -39,7 +45,23 @@ impl Element {
             Self::Additive => 1,
             Self::Affine => 2,
             Self::Spline { bins } => 3 * bins - 1,
+            Self::Circular { bins } => circular::parameters(bins),
         }
+    }
+
+    /// What a network reads of each coordinate: an angle by its cosine and its sine.
+    #[must_use]
+    pub fn features(self) -> usize {
+        if matches!(self, Self::Circular { .. }) { 2 } else { 1 }
+    }
+
+    /// What a network reads of `x`.
+    ///
+    /// # Shapes
+    /// `x`: `[n, m]`; returns `[n, m · features]`, those of a coordinate side by side.
+    #[must_use]
+    pub fn read(self, x: Tensor<2>) -> Tensor<2> {
+        if matches!(self, Self::Circular { .. }) { circular::features(x) } else { x }
     }
 
     /// `f(z; θ)` and `log f′(z; θ)`.
@@ -59,6 +81,7 @@ impl Element {
                 (z * log_scale.clone().exp() + column(&theta, 1), like + log_scale)
             }
             Self::Spline { bins } => spline::push(z, theta, bins),
+            Self::Circular { bins } => circular::push(z, theta, bins),
         }
     }
 
@@ -79,6 +102,7 @@ impl Element {
                 ((x - column(&theta, 1)) * log_scale.clone().exp(), like + log_scale)
             }
             Self::Spline { bins } => spline::pull(x, theta, bins),
+            Self::Circular { bins } => circular::pull(x, theta, bins),
         }
     }
 }

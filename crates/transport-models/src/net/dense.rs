@@ -98,6 +98,12 @@ impl Dense {
         ops::tangent(u, slope, self.weight.val(), around)
     }
 
+    /// `b`, `[outputs]`.
+    #[must_use]
+    pub fn bias(&self) -> Tensor<1> {
+        self.bias.val()
+    }
+
     /// `W`, `[inputs, outputs]`: the derivatives along the unit directions.
     #[must_use]
     pub fn jacobian(&self) -> Tensor<2> {

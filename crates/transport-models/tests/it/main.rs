@@ -1,8 +1,11 @@
 //! Networks satisfy the field suites, and give a row the same bits in any chunk.
 
+mod circle;
 mod convolutions;
 mod elements;
 mod flows;
+mod references;
+mod residual;
 
 use burn::tensor::Tensor;
 use transport_core::schedule::Named;

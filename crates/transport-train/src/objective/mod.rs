@@ -3,10 +3,12 @@
 mod denoising;
 mod flow_matching;
 mod likelihood;
+mod reverse_kl;
 
 pub use denoising::DenoisingScoreMatching;
 pub use flow_matching::FlowMatching;
 pub use likelihood::MaximumLikelihood;
+pub use reverse_kl::ReverseKl;
 
 use burn::tensor::Tensor;
 use transport_core::{Interval, Noise, Schedule, Space};

@@ -16,7 +16,8 @@ use crate::trainer::{Keep, Training};
 use crate::weights::{Weights, WeightsError};
 use transport_core::schedule::Named;
 use transport_core::{Noise, Prediction, Space};
-use transport_models::flow::Reading;
+use transport_models::FlowConfig;
+use transport_models::flow::{Outside, Reading};
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -91,6 +92,24 @@ pub static MODELS: &[&dyn Entry] = &[
         reading: Reading::Autoregressive,
         transform: flow::Transform::Spline,
     },
+    &flow::Family {
+        name: "iaf",
+        summary: "affine inverse autoregressive layers: samples in one pass",
+        reading: Reading::Inverse,
+        transform: flow::Transform::Affine,
+    },
+    &flow::Family {
+        name: "nsf-circular",
+        summary: "circular spline autoregressive layers, for angles in radians within ±π",
+        reading: Reading::Autoregressive,
+        transform: flow::Transform::Circular,
+    },
+    &flow::Family {
+        name: "residual-flow",
+        summary: "residual layers with a bounded Lipschitz constant",
+        reading: Reading::Residual,
+        transform: flow::Transform::Additive,
+    },
     &gaussian::Family,
 ];
 
@@ -140,6 +159,15 @@ pub trait Entry: Sync {
     /// # Errors
     /// [`ConfigError::Settings`] when one is unknown, of the wrong kind or out of range.
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError>;
+
+    /// The normalizing flow that its settings describe, when it is one.
+    ///
+    /// # Errors
+    /// As [`Entry::check`].
+    fn flow(&self, settings: &toml::Table) -> Result<Option<FlowConfig>, ConfigError> {
+        let _ = settings;
+        Ok(None)
+    }
 
     /// Makes it ready to train.
     ///
@@ -207,6 +235,15 @@ pub trait Generator: Send + Sync {
         plan: &SampleConfig,
         knots: &[f64],
     ) -> Result<Option<Vec<Vec<f64>>>, SolveError>;
+
+    /// The first of the states that a law on a bounded support cannot have made.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]` row-major.
+    fn outside(&self, x: &[f64]) -> Option<Outside> {
+        let _ = x;
+        None
+    }
 
     /// The log-density of states, in nats, or `None` when the model has none.
     ///

@@ -3,12 +3,15 @@
 mod data;
 mod evaluation;
 mod files;
+mod flows;
 mod objectives;
 mod optim;
 mod sessions;
 mod validation;
+mod variational;
 
 use std::path::Path;
+use transport_core::{Space, device};
 use transport_train::config::Config;
 use transport_train::store::Folder;
 
@@ -23,6 +26,11 @@ fn small(steps: u64) -> Config {
     config.run.checkpoint_every = 20;
     config.run.log_every = 7;
     config
+}
+
+/// Double precision.
+fn space() -> Space {
+    Space::f64(&device::select(None).unwrap())
 }
 
 fn bytes(folder: &Folder, name: &str) -> Vec<u8> {

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use transport_core::law::{Gaussian, Law, OracleFlow};
 use transport_core::schedule::Named;
 use transport_core::{Field, Noise, Prediction, Schedule, ScoredField, Space, Times, device};
-use transport_models::flow::{Element, Reading};
+use transport_models::flow::{Element, Reading, Reference};
 use transport_models::net::{ConditionerConfig, MlpConfig};
 use transport_models::{Dynamics, DynamicsConfig, Flow, FlowConfig};
 use transport_train::objective::{
@@ -134,9 +134,14 @@ fn times_cover_the_domain_evenly() {
 fn maximum_likelihood_of_the_identity_is_the_normals_cross_entropy() {
     let batch = batch(data());
     let net = ConditionerConfig { width: 8, depth: 1 };
-    let config =
-        FlowConfig { reading: Reading::Coupling, element: Element::Affine, layers: 1, net };
-    let model = Flow::new(&config, 2, 0, &Noise::new(0, 1), &space());
+    let config = FlowConfig {
+        reading: Reading::Coupling,
+        element: Element::Affine,
+        layers: 1,
+        net,
+        reference: Reference::Gaussian,
+    };
+    let model = Flow::new(&config, 2, 0, &Noise::new(0, 1), &space()).unwrap();
     let objective = MaximumLikelihood::default();
     let loss = objective.loss(&model, &batch, objective.draw(&model, &batch));
     let square = batch.data.clone().powi_scalar(2).mean().into_scalar::<f64>();
