@@ -5,6 +5,7 @@ use transport_sde::langevin::SampleError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
 use transport_train::config::ConfigError;
+use transport_train::evaluate::ClassifierError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
 use transport_train::{RunError, TrainError};
@@ -34,6 +35,8 @@ pub(crate) enum CliError {
     Simulate(#[from] SimulateError),
     #[error(transparent)]
     Langevin(#[from] SampleError),
+    #[error(transparent)]
+    Classifier(#[from] ClassifierError),
     #[error(transparent)]
     Viz(#[from] VizError),
 }

@@ -175,7 +175,8 @@ pub(crate) struct DensityArgs {
 #[command(after_help = "\
 Examples:
   transport evaluate runs/digits
-  transport evaluate runs/digits -n 500 --seed 1")]
+  transport evaluate runs/digits -n 500 --seed 1
+  transport evaluate runs/mnist --classifier mnist.safetensors")]
 pub(crate) struct EvaluateArgs {
     /// The folder of a trained run.
     pub(crate) run: PathBuf,
@@ -185,6 +186,9 @@ pub(crate) struct EvaluateArgs {
     /// What the draws derive from.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Weights of the MNIST classifier (safetensors): adds its judgement of the samples.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classifier: Option<PathBuf>,
     /// The device.
     #[arg(long)]
     pub(crate) device: Option<String>,

@@ -1,7 +1,9 @@
 //! Evaluation: samples against held-out data, beside a fitted Gaussian and the floor.
 
+mod classifier;
 mod knn;
 
+pub use classifier::{Classified, Classifier, ClassifierError, Judgement};
 pub use knn::Neighbours;
 
 use crate::config::{Config, SampleConfig};

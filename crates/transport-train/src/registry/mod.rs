@@ -3,7 +3,7 @@
 //! The binary, the evaluation and the documentation read this list. A new model is a row of
 //! [`MODELS`] and, when it is of a new kind, a file beside this one that implements [`Entry`].
 
-mod chunks;
+pub(crate) mod chunks;
 mod dynamics;
 mod flow;
 mod gaussian;
