@@ -22,6 +22,14 @@ fn owned(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|c| (*c).to_owned()).collect()
 }
 
+fn density(known: bool, bounded: bool) -> &'static str {
+    match (known, bounded) {
+        (true, _) => "yes",
+        (false, true) => "bound",
+        (false, false) => "no",
+    }
+}
+
 fn list() {
     output::line("models");
     let mut rows = vec![owned(&["name", "objective", "log-density", "context", "what it is"])];
@@ -31,7 +39,7 @@ fn list() {
         rows.push(owned(&[
             entry.name(),
             entry.objective(),
-            tick(can.log_prob),
+            density(can.log_prob, entry.bounds_density()),
             tick(can.context),
             entry.summary(),
         ]));
@@ -108,7 +116,7 @@ fn describe(run: &Run) -> Result<(), CliError> {
         vec!["images".into(), image],
         vec!["context".into(), if context.is_empty() { "none".into() } else { context.join(", ") }],
         vec!["sampled by".into(), format!("{}, {} steps", plan.solver.name(), plan.steps)],
-        vec!["log-density".into(), if can.log_prob { "yes".into() } else { "no".into() }],
+        vec!["log-density".into(), density(can.log_prob, run.bounds_density()?).into()],
     ]);
     Ok(())
 }

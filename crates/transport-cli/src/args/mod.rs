@@ -152,7 +152,8 @@ pub(crate) struct SampleArgs {
 #[command(after_help = "\
 Examples:
   transport density runs/wine --data new.csv -o log_prob.csv
-  transport density runs/moons --data moons -o log_prob.npy")]
+  transport density runs/moons --data moons -o log_prob.npy
+  transport density runs/vae --data digits --draws 256 -o bound.csv")]
 pub(crate) struct DensityArgs {
     /// The folder of a trained run.
     pub(crate) run: PathBuf,
@@ -160,6 +161,10 @@ pub(crate) struct DensityArgs {
     /// or a data set by name.
     #[arg(long)]
     pub(crate) data: String,
+    /// Draws a row, for a model whose density is bounded rather than known (vae): the bound rises
+    /// towards the log-density with them.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) draws: usize,
     /// The device.
     #[arg(long)]
     pub(crate) device: Option<String>,

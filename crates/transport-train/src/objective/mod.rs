@@ -1,10 +1,12 @@
 //! Objectives: all the randomness of a step in a draw, and a loss that is a function of it.
 
 mod denoising;
+mod evidence;
 mod flow_matching;
 mod likelihood;
 
 pub use denoising::DenoisingScoreMatching;
+pub use evidence::{EvidenceBound, Tally};
 pub use flow_matching::FlowMatching;
 pub use likelihood::MaximumLikelihood;
 

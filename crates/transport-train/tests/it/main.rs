@@ -6,6 +6,7 @@ mod files;
 mod objectives;
 mod optim;
 mod sessions;
+mod vae;
 
 use std::path::Path;
 use transport_train::config::Config;
