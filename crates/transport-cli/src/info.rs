@@ -64,6 +64,7 @@ fn list() {
     for name in problem::names() {
         let what = match name {
             "digits" => "1797 handwritten digits, 8×8 pixels (UCI, CC BY 4.0), shipped",
+            _ if name.starts_with("sbi-") => "parameters theta1… and simulated data x1…",
             _ => "2-D law",
         };
         rows.push(owned(&[name, what]));

@@ -79,6 +79,7 @@ fn plan(args: &TrainArgs, folder: &Folder) -> Result<Config, CliError> {
     set(&mut config.data.source, &args.data);
     set(&mut config.data.context, &args.context);
     set(&mut config.data.split, &args.split);
+    set(&mut config.data.points, &args.points);
     set(&mut config.train.steps, &args.steps);
     set(&mut config.train.batch_size, &args.batch_size);
     set(&mut config.train.seed, &args.seed);

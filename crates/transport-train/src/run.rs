@@ -274,8 +274,9 @@ impl Run {
     pub fn log_prob(&self, x: &Table) -> Result<Vec<f64>, RunError> {
         let Encoded { features, states, contexts } = self.encoded(x)?;
         let log_prob = self.log_prob_of_states(&states, contexts.as_deref())?;
-        let log_det = self.card.schema.scaler.log_abs_det();
-        Ok(self.on_support(&features, log_prob.into_iter().map(|v| v + log_det).collect()))
+        let log_det = self.card.schema.scaler.log_abs_dets(&features);
+        let values = log_prob.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect();
+        Ok(self.on_support(&features, values))
     }
 
     /// A lower bound of the log-density of rows for a model that has no density but bounds it: the
@@ -295,8 +296,13 @@ impl Run {
         let bound = self.generator.bound(&states, contexts.as_deref(), draws, &noise)?;
         let model = || self.card.config.model.name.clone();
         let mut bound = bound.ok_or_else(|| RunError::NoDensity { model: model() })?;
-        let log_det = if bound.discrete { 0.0 } else { self.card.schema.scaler.log_abs_det() };
-        let values = bound.values.iter().map(|v| v + log_det).collect();
+        let values = match bound.discrete {
+            true => bound.values,
+            false => {
+                let log_det = self.card.schema.scaler.log_abs_dets(&features);
+                bound.values.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect()
+            }
+        };
         bound.values = self.on_support(&features, values);
         Ok(bound)
     }

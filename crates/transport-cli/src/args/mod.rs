@@ -74,6 +74,9 @@ pub(crate) struct TrainArgs {
     /// Start from this configuration; flags given beside it win.
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
+    /// Points to draw where the data are a law or a simulator.
+    #[arg(long)]
+    pub(crate) points: Option<usize>,
     /// Optimiser steps.
     #[arg(long)]
     pub(crate) steps: Option<u64>,

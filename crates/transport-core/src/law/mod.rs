@@ -9,6 +9,7 @@ mod gaussian;
 mod mixture;
 mod noised;
 pub mod plane;
+pub mod simulator;
 
 pub use empirical::{Empirical, NoisedEmpirical};
 pub use gamma::Gamma;

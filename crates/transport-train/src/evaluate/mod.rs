@@ -110,7 +110,8 @@ pub fn evaluate(run: &Run, samples: usize, seed: u64) -> Result<Option<Report>, 
         });
         let model = run.log_prob_of_states(&held_out, contexts)?;
         let gaussian = gaussian_log_prob(&problem, &held_out)?;
-        let log_det = problem.schema.scaler.log_abs_det();
+        let log_det = problem.schema.scaler.log_abs_dets(&test);
+        let log_det = log_det.iter().sum::<f64>() / log_det.len() as f64;
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64 + log_det;
         metrics.push(Metric {
             name: "log-likelihood".to_owned(),

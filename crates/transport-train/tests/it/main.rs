@@ -6,6 +6,7 @@ mod files;
 mod objectives;
 mod optim;
 mod sessions;
+mod simulators;
 mod vae;
 
 use std::path::Path;
