@@ -2,7 +2,7 @@
 
 use crate::folder;
 use transport_core::law::simulator::{self, Simulator, TwoMoons};
-use transport_data::{Table, read};
+use transport_data::{Table, read_csv};
 use transport_train::problem::names;
 use transport_train::{Config, Mode, Request, Run, Silent, train};
 
@@ -66,7 +66,7 @@ fn published_posteriors_are_of_these_simulators() {
     let folder = std::env::var("TRANSPORT_DATA").expect("TRANSPORT_DATA names the data sets");
     let table = |task: &str, observation: usize, name: &str| {
         let path = format!("{folder}/sbibm/{task}/obs{observation:02}/{name}");
-        read(path.as_ref()).unwrap().table
+        read_csv(path.as_ref()).unwrap().table
     };
     for observation in 1..=10 {
         let x = table("two_moons", observation, "observation.csv");
