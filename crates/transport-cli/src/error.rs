@@ -5,6 +5,7 @@ use transport_sde::langevin::SampleError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
 use transport_train::config::ConfigError;
+use transport_train::evaluate::ClassifierError;
 use transport_train::evaluate::UnknownMeasure;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
@@ -42,6 +43,8 @@ pub(crate) enum CliError {
     Fit(#[from] FitError),
     #[error(transparent)]
     Importance(#[from] ImportanceError),
+    #[error(transparent)]
+    Classifier(#[from] ClassifierError),
     #[error(transparent)]
     Viz(#[from] VizError),
 }

@@ -1,5 +1,9 @@
 //! Small dense linear algebra on the host, row-major f64: what the closed forms need.
 
+mod eigen;
+
+pub use eigen::symmetric_eigen;
+
 /// The matrix is not symmetric positive definite.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("matrix of order {order} is not positive definite: pivot {pivot} is {value}")]

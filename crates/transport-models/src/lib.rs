@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`net`] | layers and networks with an explicit directional derivative: dense, MLP, embedding |
 //! | [`flow`] | normalizing flows: layers with both directions and their log-determinants |
+//! | [`vae`] | the variational autoencoder, and its linear case in closed form |
 //! | [`dynamics`] | a network that knows the velocity and the score of a schedule |
 #![forbid(unsafe_code)]
 #![warn(
@@ -20,6 +21,8 @@
 pub mod dynamics;
 pub mod flow;
 pub mod net;
+pub mod vae;
 
 pub use dynamics::{Dynamics, DynamicsConfig, Given};
 pub use flow::{Flow, FlowConfig, FlowError};
+pub use vae::{Vae, VaeConfig};

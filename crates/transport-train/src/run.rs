@@ -4,7 +4,7 @@ use crate::config::{Config, ConfigError, SampleConfig};
 use crate::context::ContextError;
 use crate::evaluate::CompareError;
 use crate::problem::{ProblemError, Schema};
-use crate::registry::{self, Capabilities, Generator, OpenError};
+use crate::registry::{self, Bound, Capabilities, Generator, OpenError};
 use crate::store::{Archive, Folder, StoreError};
 use crate::validation::Validation;
 use crate::weights::Weights;
@@ -138,6 +138,13 @@ pub enum RunError {
     },
 }
 
+/// Rows of a table as a model sees them.
+struct Encoded {
+    features: Table,
+    states: Vec<f64>,
+    contexts: Option<Vec<f32>>,
+}
+
 /// The prefix under which training contexts stand in a model file.
 const CONTEXTS: &str = "training/contexts";
 
@@ -229,6 +236,14 @@ impl Run {
         Ok(registry::model(&self.card.config.model.name)?.capabilities())
     }
 
+    /// Whether it bounds its log-density from below: [`Run::log_prob_bound`].
+    ///
+    /// # Errors
+    /// As [`Run::capabilities`].
+    pub fn bounds_density(&self) -> Result<bool, ConfigError> {
+        Ok(registry::model(&self.card.config.model.name)?.bounds_density())
+    }
+
     /// `n` samples in the data's own units.
     ///
     /// Sample `i` of a seed has the same bits whatever `n` and the number of threads.
@@ -269,6 +284,51 @@ impl Run {
     /// [`RunError`] when the model has no density, the columns do not fit, a context is missing, or
     /// a row lies outside the support of a bounded law.
     pub fn log_prob(&self, x: &Table) -> Result<Vec<f64>, RunError> {
+        let Encoded { features, states, contexts } = self.encoded(x)?;
+        let log_prob = self.log_prob_of_states(&states, contexts.as_deref())?;
+        let log_det = self.card.schema.scaler.log_abs_dets(&features);
+        let values = log_prob.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect();
+        Ok(self.on_support(&features, values))
+    }
+
+    /// A lower bound of the log-density of rows for a model that has no density but bounds it: the
+    /// importance-weighted bound of `draws` draws a row, which rises towards the log-density with
+    /// them. In nats and per unit of the data's volume; of discrete data the log of a probability.
+    ///
+    /// Columns and contexts are found as by [`Run::log_prob`].
+    ///
+    /// # Errors
+    /// [`RunError`] when the model bounds no density, `draws` is 0, or as [`Run::log_prob`].
+    pub fn log_prob_bound(&self, x: &Table, draws: usize, seed: u64) -> Result<Bound, RunError> {
+        if draws == 0 {
+            return Err(RunError::NoSamples);
+        }
+        let Encoded { features, states, contexts } = self.encoded(x)?;
+        let noise = Noise::new(seed, features.rows()).purpose("bound");
+        let bound = self.generator.bound(&states, contexts.as_deref(), draws, &noise)?;
+        let model = || self.card.config.model.name.clone();
+        let mut bound = bound.ok_or_else(|| RunError::NoDensity { model: model() })?;
+        let values = match bound.discrete {
+            true => bound.values,
+            false => {
+                let log_det = self.card.schema.scaler.log_abs_dets(&features);
+                bound.values.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect()
+            }
+        };
+        bound.values = self.on_support(&features, values);
+        Ok(bound)
+    }
+
+    /// The values of rows that leave a constant column are −∞.
+    fn on_support(&self, features: &Table, values: Vec<f64>) -> Vec<f64> {
+        let scaler = &self.card.schema.scaler;
+        let holds = |i: usize| scaler.off_support(features.row(i)).is_none();
+        let value = |(i, v): (usize, f64)| if holds(i) { v } else { f64::NEG_INFINITY };
+        values.into_iter().enumerate().map(value).collect()
+    }
+
+    /// A table's rows as the model sees them.
+    fn encoded(&self, x: &Table) -> Result<Encoded, RunError> {
         let schema = &self.card.schema;
         let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
         let features = match by_name {
@@ -295,12 +355,7 @@ impl Run {
         if let Some(outside) = self.generator.outside(&states) {
             return Err(schema.unsupported(&outside).into());
         }
-        let log_prob = self.log_prob_of_states(&states, contexts.as_deref())?;
-        let log_det = schema.scaler.log_abs_det();
-        let on_support = |i: usize| schema.scaler.off_support(features.row(i)).is_none();
-        let value =
-            |(i, v): (usize, f64)| if on_support(i) { v + log_det } else { f64::NEG_INFINITY };
-        Ok(log_prob.into_iter().enumerate().map(value).collect())
+        Ok(Encoded { features, states, contexts })
     }
 
     /// The log-density in the model's space of encoded rows.

@@ -11,6 +11,7 @@ mod gaussian;
 mod mixture;
 mod noised;
 pub mod plane;
+pub mod simulator;
 
 pub use banana::Banana;
 pub use empirical::{Empirical, NoisedEmpirical};

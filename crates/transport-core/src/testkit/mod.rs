@@ -8,6 +8,7 @@ mod field;
 mod law;
 mod map;
 mod process;
+mod simulator;
 mod statistics;
 
 pub use field::jvp_is_the_derivative;
@@ -22,6 +23,7 @@ pub use map::{
 pub use process::{
     marginal_solves_the_moment_equations, schedule_derivatives_are_derivatives, transitions_compose,
 };
+pub use simulator::likelihood_is_that_of_the_draws;
 pub use statistics::{draws_are_normal, kolmogorov_distance, normal_cdf};
 
 use crate::device::to_host;

@@ -8,6 +8,7 @@ mod kernels;
 mod laws;
 mod maps;
 mod processes;
+mod simulators;
 
 use transport_core::{Space, device::select};
 

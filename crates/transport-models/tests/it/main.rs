@@ -6,6 +6,7 @@ mod elements;
 mod flows;
 mod references;
 mod residual;
+mod vae;
 
 use burn::tensor::Tensor;
 use transport_core::schedule::Named;

@@ -5,11 +5,13 @@
 //! | `measure` | the metrics by name |
 //! | `clouds` | each metric of a cloud of points, with its bootstrap interval |
 //! | `c2st` | the classifier two-sample test |
+//! | `classifier` | a published classifier of MNIST digits that judges images |
 //! | `knn` | the neighbour classifier that judges labelled data |
 //! | `report` | what is found |
 //! | `warning` | signs of collapse |
 
 mod c2st;
+mod classifier;
 mod clouds;
 mod knn;
 mod measure;
@@ -17,6 +19,7 @@ mod report;
 mod warning;
 
 pub use c2st::c2st;
+pub use classifier::{Classified, Classifier, ClassifierError, Judgement};
 pub use knn::{Neighbours, Votes};
 pub use measure::{Good, Measure, UnknownMeasure};
 pub use report::{Estimate, Metric, Report};
@@ -220,7 +223,7 @@ fn judge<E: From<CompareError>>(
     for measure in options.measures.iter().copied() {
         let found = if measure == Measure::LogLikelihood {
             log_prob(&ground.held_out)?
-                .map(|values| likelihood(values, &law, &ground, scaler.log_abs_det()))
+                .map(|values| likelihood(values, &law, &ground, &scaler.log_abs_dets(test)))
                 .transpose()?
         } else {
             let floor = if floor_is_held_out(measure) { &fresh } else { &floor };
@@ -250,14 +253,16 @@ fn likelihood(
     values: Vec<f64>,
     law: &Gaussian,
     ground: &Ground,
-    log_det: f64,
+    log_dets: &[f64],
 ) -> Result<(Estimate, Estimate, Option<Estimate>), CompareError> {
     let device = select(None)?;
     let rows = ground.held_out.len() / ground.d;
     let space = Space::f32(&device);
     let points = space.tensor(ground.held_out.clone(), [rows, ground.d]);
-    let mean =
-        |values: Vec<f64>| ground.mean(values.into_iter().map(|v| v + log_det).collect()).into();
+    let mean = |values: Vec<f64>| {
+        let shifted = values.iter().zip(log_dets).map(|(v, log_det)| v + log_det);
+        ground.mean(shifted.collect()).into()
+    };
     Ok((mean(values), mean(to_host(law.log_prob(points))), None))
 }
 

@@ -1,11 +1,13 @@
 //! Objectives: all the randomness of a step in a draw, and a loss that is a function of it.
 
 mod denoising;
+mod evidence;
 mod flow_matching;
 mod likelihood;
 mod reverse_kl;
 
 pub use denoising::DenoisingScoreMatching;
+pub use evidence::{EvidenceBound, Tally};
 pub use flow_matching::FlowMatching;
 pub use likelihood::MaximumLikelihood;
 pub use reverse_kl::ReverseKl;

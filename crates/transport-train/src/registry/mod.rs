@@ -3,10 +3,11 @@
 //! The binary, the evaluation and the documentation read this list. A new model is a row of
 //! [`MODELS`] and, when it is of a new kind, a file beside this one that implements [`Entry`].
 
-mod chunks;
+pub(crate) mod chunks;
 mod dynamics;
 mod flow;
 mod gaussian;
+mod vae;
 
 pub(crate) use gaussian::RIDGE;
 
@@ -110,6 +111,7 @@ pub static MODELS: &[&dyn Entry] = &[
         reading: Reading::Residual,
         transform: flow::Transform::Additive,
     },
+    &vae::Family,
     &gaussian::Family,
 ];
 
@@ -139,6 +141,11 @@ pub trait Entry: Sync {
 
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether it has a lower bound of its log-density in the place of the density itself.
+    fn bounds_density(&self) -> bool {
+        false
+    }
 
     /// Its settings with their defaults.
     fn defaults(&self) -> toml::Table;
@@ -258,6 +265,36 @@ pub trait Generator: Send + Sync {
         context: Option<&[f32]>,
         plan: &SampleConfig,
     ) -> Result<Option<Vec<f64>>, SolveError>;
+
+    /// A lower bound of the log-density of states, estimated from `draws` draws a row, or `None`
+    /// when the model has none. A row's estimate depends on its own draws only.
+    ///
+    /// # Shapes
+    /// As [`Generator::log_prob`]; `noise` names the `n` rows.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a value is not finite.
+    fn bound(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        draws: usize,
+        noise: &Noise,
+    ) -> Result<Option<Bound>, SolveError> {
+        let _ = (x, context, draws, noise);
+        Ok(None)
+    }
+}
+
+/// Lower bounds of log-densities, in nats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound {
+    /// One for each row.
+    pub values: Vec<f64>,
+    /// The standard error of each, NaN where one draw does not tell.
+    pub std_errs: Vec<f64>,
+    /// Whether they bound the probability of discrete data: then no change of units applies.
+    pub discrete: bool,
 }
 
 /// The model of that name.

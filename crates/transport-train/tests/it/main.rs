@@ -1,5 +1,6 @@
 //! Training, files, resumption and evaluation.
 
+mod classifier;
 mod data;
 mod evaluation;
 mod files;
@@ -7,6 +8,8 @@ mod flows;
 mod objectives;
 mod optim;
 mod sessions;
+mod simulators;
+mod vae;
 mod validation;
 mod variational;
 

@@ -158,7 +158,10 @@ fn every_model_trains_opens_samples_traces_and_has_the_density_it_claims() {
         let x = run.sample(3, 0).unwrap();
         let log_prob = run.log_prob(&x);
         assert_eq!(log_prob.is_ok(), can.log_prob, "{}", entry.name());
-        assert!(log_prob.unwrap().iter().all(|v| v.is_finite()), "{}", entry.name());
+        assert!(log_prob.iter().flatten().all(|v| v.is_finite()), "{}", entry.name());
+        let bound = run.log_prob_bound(&x, 4, 0);
+        assert_eq!(bound.is_ok(), run.bounds_density().unwrap(), "{}", entry.name());
+        assert!(bound.iter().flat_map(|b| &b.values).all(|v| v.is_finite()), "{}", entry.name());
         let path = run.trace(&Request { n: 4, ..Request::default() }, &[0.0, 0.5, 1.0]).unwrap();
         assert_eq!(path.is_some(), can.path);
         let report = evaluate(&run, 50, 0).unwrap().unwrap();
