@@ -10,6 +10,7 @@
 //! | [`coupling`] | one half moves the other (NICE, RealNVP, RQ-NSF (C)) |
 //! | [`autoregressive`] | each coordinate is moved by those before it (MAF, RQ-NSF (AR)) |
 //! | [`actnorm`], [`linear`] | scale and shift; `W = LU`; reversal |
+//! | [`image`] | flows of images at several scales (Glow, RealNVP) |
 //!
 //! # References
 //! Papamakarios, Nalisnick, Rezende, Mohamed & Lakshminarayanan (2021), "Normalizing flows for
@@ -19,6 +20,7 @@ pub mod actnorm;
 pub mod autoregressive;
 pub mod coupling;
 pub mod element;
+pub mod image;
 pub mod linear;
 pub mod spline;
 

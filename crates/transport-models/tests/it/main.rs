@@ -3,6 +3,7 @@
 mod convolutions;
 mod elements;
 mod flows;
+mod images;
 
 use burn::tensor::Tensor;
 use transport_core::schedule::Named;

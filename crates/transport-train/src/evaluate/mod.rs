@@ -4,6 +4,7 @@ mod knn;
 
 pub use knn::Neighbours;
 
+use crate::bits::bits_per_dim;
 use crate::config::{Config, SampleConfig};
 use crate::problem::Problem;
 use crate::registry::{self, Generator};
@@ -117,8 +118,27 @@ pub fn evaluate(run: &Run, samples: usize, seed: u64) -> Result<Option<Report>, 
             floor: None,
             good: Good::High,
         });
+        metrics.extend(bits_metric(run, &problem, &held_out, contexts, seed)?);
     }
     Ok(Some(Report { held_out: problem.test.rows(), samples: count, metrics }))
+}
+
+/// Bits per dimension, for images of whole numbers.
+fn bits_metric(
+    run: &Run,
+    problem: &Problem,
+    states: &[f64],
+    contexts: Option<&[f32]>,
+    seed: u64,
+) -> Result<Option<Metric>, RunError> {
+    let bits = |law: &dyn Generator, plan: &SampleConfig| {
+        bits_per_dim(law, plan, problem, states, contexts, seed)
+    };
+    let Some(model) = bits(run.generator(), &run.config().sample)? else { return Ok(None) };
+    let (law, plan) = fitted_gaussian(problem)?;
+    let Some(gaussian) = bits(&*law, &plan)? else { return Ok(None) };
+    let (name, good) = ("bits/dim".to_owned(), Good::Low);
+    Ok(Some(Metric { name, model, gaussian, floor: None, good }))
 }
 
 fn metric(name: &str, good: Good, value: impl Fn(usize) -> f64) -> Metric {

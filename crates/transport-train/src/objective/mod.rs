@@ -2,10 +2,12 @@
 
 mod denoising;
 mod flow_matching;
+mod image;
 mod likelihood;
 
 pub use denoising::DenoisingScoreMatching;
 pub use flow_matching::FlowMatching;
+pub use image::ImageLikelihood;
 pub use likelihood::MaximumLikelihood;
 
 use burn::tensor::Tensor;

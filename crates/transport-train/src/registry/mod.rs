@@ -7,6 +7,7 @@ mod chunks;
 mod dynamics;
 mod flow;
 mod gaussian;
+mod image_flow;
 
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
 use crate::problem::{Problem, Shape};
@@ -15,6 +16,7 @@ use crate::weights::{Weights, WeightsError};
 use transport_core::schedule::Named;
 use transport_core::{Noise, Prediction, Space};
 use transport_models::flow::Reading;
+use transport_models::flow::image::Architecture;
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -89,6 +91,16 @@ pub static MODELS: &[&dyn Entry] = &[
         reading: Reading::Autoregressive,
         transform: flow::Transform::Spline,
     },
+    &image_flow::Family {
+        name: "glow",
+        summary: "1×1 convolutions and affine couplings of images, at several scales",
+        architecture: Architecture::Glow,
+    },
+    &image_flow::Family {
+        name: "realnvp-image",
+        summary: "affine checkerboard and channel couplings of images, at several scales",
+        architecture: Architecture::RealNvp,
+    },
     &gaussian::Family,
 ];
 
@@ -118,6 +130,11 @@ pub trait Entry: Sync {
 
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether it models images and nothing else.
+    fn images_only(&self) -> bool {
+        false
+    }
 
     /// Its settings with their defaults.
     fn defaults(&self) -> toml::Table;
@@ -211,6 +228,26 @@ pub trait Generator: Send + Sync {
         context: Option<&[f32]>,
         plan: &SampleConfig,
     ) -> Result<Option<Vec<f64>>, SolveError>;
+
+    /// For whole-number levels, each a box of volume 1 around it: a draw whose mean over `noise` is
+    /// at most the log-probability of the box, in nats. `None` when the model has no noise of its
+    /// own within a box; [`crate::bits`] then takes uniform noise and [`Generator::log_prob`].
+    ///
+    /// # Shapes
+    /// As [`Generator::log_prob`].
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn log_mass(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        noise: &Noise,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        let _ = (x, context, plan, noise);
+        Ok(None)
+    }
 }
 
 /// The model of that name.

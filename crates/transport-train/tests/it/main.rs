@@ -2,6 +2,7 @@
 
 mod data;
 mod files;
+mod images;
 mod objectives;
 mod optim;
 mod sessions;
