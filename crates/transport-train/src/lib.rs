@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | a run's configuration: `config.toml` |
 //! | [`problem`] | its data: loaded, split, scaled, encoded |
+//! | [`bits`] | bits per dimension of laws of images |
 //! | [`objective`] | losses: flow matching, denoising score matching |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
 //! | [`trainer`] | one step of training |
@@ -27,6 +28,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod batch;
+pub mod bits;
 pub mod config;
 pub mod context;
 pub mod evaluate;

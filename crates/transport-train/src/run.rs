@@ -369,6 +369,11 @@ impl Run {
         log_prob.ok_or_else(|| RunError::NoDensity { model: model() })
     }
 
+    /// The model itself, in its own space.
+    pub(crate) fn generator(&self) -> &dyn Generator {
+        &*self.generator
+    }
+
     fn ready(
         &self,
         request: &Request,

@@ -14,6 +14,7 @@
 //! | [`permutation`], [`angles`] | a fixed order of the coordinates; states as angles |
 //!
 //! [`reference`] holds what is pushed forward, [`config`] what can be composed.
+//! | [`image`] | flows of images at several scales (Glow, RealNVP) |
 //!
 //! # References
 //! Papamakarios, Nalisnick, Rezende, Mohamed & Lakshminarayanan (2021), "Normalizing flows for
@@ -28,6 +29,7 @@ pub mod coupling;
 pub mod element;
 mod given;
 mod layer;
+pub mod image;
 pub mod linear;
 pub mod permutation;
 pub mod power_series;

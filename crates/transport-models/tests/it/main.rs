@@ -4,6 +4,7 @@ mod circle;
 mod convolutions;
 mod elements;
 mod flows;
+mod images;
 mod references;
 mod residual;
 mod vae;

@@ -3,12 +3,14 @@
 mod denoising;
 mod evidence;
 mod flow_matching;
+mod image;
 mod likelihood;
 mod reverse_kl;
 
 pub use denoising::DenoisingScoreMatching;
 pub use evidence::{EvidenceBound, Tally};
 pub use flow_matching::FlowMatching;
+pub use image::ImageLikelihood;
 pub use likelihood::MaximumLikelihood;
 pub use reverse_kl::ReverseKl;
 

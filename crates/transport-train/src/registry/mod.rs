@@ -10,6 +10,7 @@ mod gaussian;
 mod vae;
 
 pub(crate) use gaussian::RIDGE;
+mod image_flow;
 
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
 use crate::problem::{Problem, Shape};
@@ -19,6 +20,8 @@ use transport_core::schedule::Named;
 use transport_core::{Noise, Prediction, Space};
 use transport_models::FlowConfig;
 use transport_models::flow::{Outside, Reading};
+use transport_models::flow::Reading;
+use transport_models::flow::image::Architecture;
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -112,6 +115,16 @@ pub static MODELS: &[&dyn Entry] = &[
         transform: flow::Transform::Additive,
     },
     &vae::Family,
+    &image_flow::Family {
+        name: "glow",
+        summary: "1×1 convolutions and affine couplings of images, at several scales",
+        architecture: Architecture::Glow,
+    },
+    &image_flow::Family {
+        name: "realnvp-image",
+        summary: "affine checkerboard and channel couplings of images, at several scales",
+        architecture: Architecture::RealNvp,
+    },
     &gaussian::Family,
 ];
 
@@ -144,6 +157,8 @@ pub trait Entry: Sync {
 
     /// Whether it has a lower bound of its log-density in the place of the density itself.
     fn bounds_density(&self) -> bool {
+    /// Whether it models images and nothing else.
+    fn images_only(&self) -> bool {
         false
     }
 
@@ -295,6 +310,16 @@ pub struct Bound {
     pub std_errs: Vec<f64>,
     /// Whether they bound the probability of discrete data: then no change of units applies.
     pub discrete: bool,
+    /// For whole-number levels, each a box of volume 1 around it: a draw whose mean over `noise` is
+    /// at most the log-probability of the box, in nats. `None` when the model has no noise of its
+    /// own within a box; [`crate::bits`] then takes uniform noise and [`Generator::log_prob`].
+    /// As [`Generator::log_prob`].
+    /// [`SolveError`] when a state is not finite.
+    fn log_mass(
+        plan: &SampleConfig,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        let _ = (x, context, plan, noise);
+    }
 }
 
 /// The model of that name.

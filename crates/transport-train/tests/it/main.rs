@@ -5,6 +5,7 @@ mod data;
 mod evaluation;
 mod files;
 mod flows;
+mod images;
 mod objectives;
 mod optim;
 mod sessions;

@@ -136,7 +136,9 @@ fn every_model_trains_opens_samples_traces_and_has_the_density_it_claims() {
     let root = tempfile::tempdir().unwrap();
     for entry in MODELS {
         let mut config = small(5);
-        let fresh = Config::new("moons", entry.name()).unwrap();
+        let source = if entry.images_only() { "digits" } else { "moons" };
+        let fresh = Config::new(source, entry.name()).unwrap();
+        config.data.source = fresh.data.source;
         config.model = fresh.model;
         if config.model.settings.contains_key("width") {
             config.model.settings.insert("width".into(), 16.into());
@@ -152,7 +154,8 @@ fn every_model_trains_opens_samples_traces_and_has_the_density_it_claims() {
             let x = run
                 .draw(&Request { n: 20, plan: Some(plan), ..Request::default() })
                 .unwrap_or_else(|e| panic!("{} {solver:?}: {e}", entry.name()));
-            assert_eq!((x.rows(), x.cols()), (20, 2));
+            let columns = if entry.images_only() { 64 } else { 2 };
+            assert_eq!((x.rows(), x.cols()), (20, columns));
             assert!(x.values().iter().all(|v| v.is_finite()), "{} {solver:?}", entry.name());
         }
         let x = run.sample(3, 0).unwrap();
