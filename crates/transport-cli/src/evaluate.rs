@@ -66,7 +66,10 @@ pub(crate) fn print(report: &Report) {
     let head = ["metric", "model", "", "gaussian", "floor", "", "good is"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let number = |v: f64| format!("{v:.4}");
-    let interval = |e: Estimate| format!("[{:.4}, {:.4}]", e.low, e.high);
+    let interval = |e: Estimate| match e.low.is_nan() {
+        true => String::new(),
+        false => format!("[{:.4}, {:.4}]", e.low, e.high),
+    };
     for metric in &report.metrics {
         let good = match metric.good {
             Good::Low => "low",

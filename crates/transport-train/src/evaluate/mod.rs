@@ -28,7 +28,7 @@ pub use warning::Warning;
 use crate::bits::bits_per_dim;
 use crate::config::{Config, SampleConfig};
 use crate::problem::Problem;
-use crate::registry::RIDGE;
+use crate::registry::{self, Generator, RIDGE};
 use crate::run::{Request, Run, RunError};
 use clouds::{Cloud, Ground, floor_is_held_out};
 use transport_core::device::{DeviceError, select, to_host};
@@ -135,7 +135,53 @@ pub fn evaluate_with(run: &Run, options: &Options) -> Result<Option<Report>, Run
     };
     let mut report = judge(&sides, options, log_prob)?;
     report.held_out = problem.test.rows();
+    if options.measures.contains(&Measure::BitsPerDim) {
+        let after = report.metrics.iter().filter(|m| m.measure == Measure::LogLikelihood).count();
+        let found = bits(run, &problem, sides.test, options.seed)?;
+        found.into_iter().for_each(|metric| report.metrics.insert(after, metric));
+    }
     Ok(Some(report))
+}
+
+/// Draws of the bound, for a model that has one.
+const BOUND_DRAWS: usize = 64;
+
+/// Bits per dimension, for images of whole numbers under a model with a density or a bound of it.
+fn bits(run: &Run, problem: &Problem, test: &Table, seed: u64) -> Result<Option<Metric>, RunError> {
+    let (scaler, width) = (&problem.schema.scaler, problem.rows.context_dim);
+    let states = scaler.transform(test)?;
+    let contexts = (width > 0).then(|| &problem.test_contexts[..width * test.rows()]);
+    let of = |law: &dyn Generator, plan: &SampleConfig| {
+        bits_per_dim(law, plan, problem, &states, contexts, seed)
+    };
+    let model = if run.bounds_density()? {
+        let noise = Noise::new(seed, test.rows()).purpose("bound");
+        let bound = run.generator().bound(&states, contexts, BOUND_DRAWS, &noise)?;
+        let nats = test.rows() as f64 * scaler.output_dim() as f64 * std::f64::consts::LN_2;
+        bound.filter(|b| b.discrete).map(|b| -b.values.iter().sum::<f64>() / nats)
+    } else if likelihood_is_cheap(run)? {
+        of(run.generator(), &run.config().sample)?
+    } else {
+        None
+    };
+    let Some(model) = model else { return Ok(None) };
+    let (law, plan) = fitted_gaussian(problem)?;
+    let Some(gaussian) = of(&*law, &plan)? else { return Ok(None) };
+    let alone = |value| Estimate { value, error: f64::NAN, low: f64::NAN, high: f64::NAN };
+    let (model, gaussian, measure) = (alone(model), alone(gaussian), Measure::BitsPerDim);
+    let (name, good) = (measure.title().to_owned(), measure.good());
+    Ok(Some(Metric { measure, name, model, gaussian, floor: None, good }))
+}
+
+/// The registry's `gaussian`, fitted to the same rows.
+fn fitted_gaussian(problem: &Problem) -> Result<(Box<dyn Generator>, SampleConfig), RunError> {
+    let entry = registry::model("gaussian")?;
+    let config = Config::new(".", "gaussian")?;
+    let space = Space::f32(&select(None)?);
+    let mut fit = entry.begin(&config, problem, &space)?;
+    let _ = fit.step();
+    let law = entry.open(&config, &problem.schema.shape(), &fit.weights(), &space)?;
+    Ok((law, config.sample))
 }
 
 /// Compares samples with held-out rows, wherever they came from: every metric but the likelihood.
@@ -266,72 +312,6 @@ fn likelihood(
         ground.mean(shifted.collect()).into()
     };
     Ok((mean(values), mean(to_host(law.log_prob(points))), None))
-    let count = samples.clamp(2, MOST_ROWS).min(problem.train.rows());
-    let model = run.draw(&Request { n: count, seed, ..Request::default() })?;
-    let gaussian = gaussian_samples(&problem, count, seed)?;
-    let floor = problem.train.select_rows(&(0..count).collect::<Vec<_>>());
-    let test = head(&problem.test, MOST_ROWS);
-    let scale = |table: &Table| problem.schema.scaler.transform(table);
-    let held_out = scale(&test)?;
-    let clouds = [scale(&model)?, scale(&gaussian)?, scale(&floor)?];
-    let d = problem.schema.scaler.output_dim();
-    let noise = Noise::new(seed, 1).purpose("evaluation");
-    let mut metrics = vec![
-        metric("energy distance", Good::Low, |k| energy_distance(&clouds[k], &held_out, d)),
-        metric("sliced W2", Good::Low, |k| sliced_w2(&clouds[k], &held_out, d, DIRECTIONS, &noise)),
-    ];
-    let tables = [&model, &gaussian, &floor];
-    metrics.push(metric("standard deviation", Good::Near, |k| pooled_std(tables[k])));
-    if let Some(labels) = &problem.labels {
-        // The floor's own rows would find themselves: neighbours come from the others, and the
-        // held-out rows stand for the floor.
-        let train = head(&problem.train, MOST_NEIGHBOURS);
-        let neighbours = Neighbours::new(&train, &labels[..train.rows()]);
-        let tables = [&model, &gaussian, &test];
-        let votes = tables.map(|table| neighbours.votes(table));
-        metrics.push(metric("kNN sure >= 0.8", Good::High, |k| votes[k].sure(SURE)));
-        metrics.push(metric("smallest class share", Good::Near, |k| votes[k].smallest_share()));
-    }
-    if likelihood_is_cheap(run)? {
-        let contexts = (problem.rows.context_dim > 0).then(|| {
-            let width = problem.rows.context_dim;
-            &problem.test_contexts[..width * test.rows()]
-        });
-        let model = run.log_prob_of_states(&held_out, contexts)?;
-        let gaussian = gaussian_log_prob(&problem, &held_out)?;
-        let log_det = problem.schema.scaler.log_abs_det();
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64 + log_det;
-        metrics.push(Metric {
-            name: "log-likelihood".to_owned(),
-            model: mean(&model),
-            gaussian: mean(&gaussian),
-            floor: None,
-            good: Good::High,
-        });
-        metrics.extend(bits_metric(run, &problem, &held_out, contexts, seed)?);
-    }
-    Ok(Some(Report { held_out: problem.test.rows(), samples: count, metrics }))
-}
-/// Bits per dimension, for images of whole numbers.
-fn bits_metric(
-    run: &Run,
-    problem: &Problem,
-    states: &[f64],
-    contexts: Option<&[f32]>,
-    seed: u64,
-) -> Result<Option<Metric>, RunError> {
-    let bits = |law: &dyn Generator, plan: &SampleConfig| {
-        bits_per_dim(law, plan, problem, states, contexts, seed)
-    };
-    let Some(model) = bits(run.generator(), &run.config().sample)? else { return Ok(None) };
-    let (law, plan) = fitted_gaussian(problem)?;
-    let Some(gaussian) = bits(&*law, &plan)? else { return Ok(None) };
-    let (name, good) = ("bits/dim".to_owned(), Good::Low);
-    Ok(Some(Metric { name, model, gaussian, floor: None, good }))
-}
-fn metric(name: &str, good: Good, value: impl Fn(usize) -> f64) -> Metric {
-    let (model, gaussian, floor) = (value(0), value(1), Some(value(2)));
-    Metric { name: name.to_owned(), model, gaussian, floor, good }
 }
 
 fn head(table: &Table, most: usize) -> Table {

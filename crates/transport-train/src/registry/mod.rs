@@ -19,9 +19,8 @@ use crate::weights::{Weights, WeightsError};
 use transport_core::schedule::Named;
 use transport_core::{Noise, Prediction, Space};
 use transport_models::FlowConfig;
-use transport_models::flow::{Outside, Reading};
-use transport_models::flow::Reading;
 use transport_models::flow::image::Architecture;
+use transport_models::flow::{Outside, Reading};
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -157,6 +156,9 @@ pub trait Entry: Sync {
 
     /// Whether it has a lower bound of its log-density in the place of the density itself.
     fn bounds_density(&self) -> bool {
+        false
+    }
+
     /// Whether it models images and nothing else.
     fn images_only(&self) -> bool {
         false
@@ -299,6 +301,26 @@ pub trait Generator: Send + Sync {
         let _ = (x, context, draws, noise);
         Ok(None)
     }
+
+    /// For whole-number levels, each a box of volume 1 around it: a draw whose mean over `noise` is
+    /// at most the log-probability of the box, in nats. `None` when the model has no noise of its
+    /// own within a box; [`crate::bits`] then takes uniform noise and [`Generator::log_prob`].
+    ///
+    /// # Shapes
+    /// As [`Generator::log_prob`].
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn log_mass(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        noise: &Noise,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        let _ = (x, context, plan, noise);
+        Ok(None)
+    }
 }
 
 /// Lower bounds of log-densities, in nats.
@@ -310,16 +332,6 @@ pub struct Bound {
     pub std_errs: Vec<f64>,
     /// Whether they bound the probability of discrete data: then no change of units applies.
     pub discrete: bool,
-    /// For whole-number levels, each a box of volume 1 around it: a draw whose mean over `noise` is
-    /// at most the log-probability of the box, in nats. `None` when the model has no noise of its
-    /// own within a box; [`crate::bits`] then takes uniform noise and [`Generator::log_prob`].
-    /// As [`Generator::log_prob`].
-    /// [`SolveError`] when a state is not finite.
-    fn log_mass(
-        plan: &SampleConfig,
-    ) -> Result<Option<Vec<f64>>, SolveError> {
-        let _ = (x, context, plan, noise);
-    }
 }
 
 /// The model of that name.
