@@ -1,5 +1,8 @@
 //! Discrepancies against closed forms and against slower definitions.
 
+mod exact;
+mod sinkhorn;
+
 use proptest::prelude::*;
 use transport_core::Noise;
 use transport_ot::{energy_distance, line::w2_squared, sliced_w2};
