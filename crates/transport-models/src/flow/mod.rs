@@ -20,6 +20,7 @@ pub mod autoregressive;
 pub mod coupling;
 pub mod element;
 pub mod linear;
+mod plain;
 pub mod spline;
 
 pub use actnorm::ActNorm;
@@ -104,8 +105,9 @@ pub struct Flow {
     layers: Vec<Layer>,
     #[module(skip)]
     dim: usize,
+    /// Layers on whose reference's side the coordinates are reversed.
     #[module(skip)]
-    reversing: bool,
+    reversed: Vec<usize>,
 }
 
 impl Flow {
@@ -120,9 +122,12 @@ impl Flow {
     ) -> Self {
         let FlowConfig { reading, element, net, .. } = config;
         let reversing = *reading == Reading::Autoregressive;
-        let mut layers = Vec::with_capacity(3 * config.layers);
+        let (mut layers, mut reversed) = (Vec::with_capacity(3 * config.layers), Vec::new());
         for k in 0..config.layers {
             let noise = noise.purpose("init").purpose(&format!("layer.{k}"));
+            if reversing && k > 0 {
+                reversed.push(layers.len());
+            }
             layers.push(if reversing || dim == 1 {
                 let layer = Autoregressive::new(*element, net, dim, context, &noise, space);
                 Layer::Autoregressive(layer)
@@ -132,15 +137,12 @@ impl Flow {
             layers.push(Layer::Linear(LuLinear::new(dim, space)));
             layers.push(Layer::ActNorm(ActNorm::new(dim, space)));
         }
-        Self { layers, dim, reversing }
+        Self { layers, dim, reversed }
     }
-
-    /// Layers that make a block.
-    const BLOCK: usize = 3;
 
     /// Whether the coordinates are reversed on the reference's side of layer `k`.
     fn reverses(&self, k: usize) -> bool {
-        self.reversing && k > 0 && k.is_multiple_of(Self::BLOCK)
+        self.reversed.contains(&k)
     }
 
     /// The flow with each [`ActNorm`] started from what `x` is when it gets there.

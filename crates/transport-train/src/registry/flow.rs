@@ -44,17 +44,20 @@ struct Settings {
     /// Pieces of a spline; other transforms have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bins: Option<usize>,
+    /// The transforms alone, with plain networks ([`Flow::plain`]), instead of our blocks.
+    #[serde(default)]
+    plain: bool,
 }
 
 impl Family {
     fn default_settings(&self) -> Settings {
         let bins = (self.transform == Transform::Spline).then_some(8);
-        Settings { layers: 6, width: 64, depth: 2, bins }
+        Settings { layers: 6, width: 64, depth: 2, bins, plain: false }
     }
 
-    fn settings(&self, table: &toml::Table) -> Result<FlowConfig, ConfigError> {
+    fn settings(&self, table: &toml::Table) -> Result<(FlowConfig, bool), ConfigError> {
         let wrong = |reason: String| ConfigError::Settings { model: self.name.to_owned(), reason };
-        let Settings { layers, width, depth, bins } =
+        let Settings { layers, width, depth, bins, plain } =
             table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
         let most = [("layers", layers, 1024), ("width", width, 1 << 16), ("depth", depth, 1024)];
         for (name, value, most) in most.into_iter().chain(bins.map(|b| ("bins", b, 256))) {
@@ -72,7 +75,20 @@ impl Family {
             }
         };
         let net = ConditionerConfig { width, depth };
-        Ok(FlowConfig { reading: self.reading, element, layers, net })
+        Ok((FlowConfig { reading: self.reading, element, layers, net }, plain))
+    }
+
+    /// A fresh flow of a shape.
+    fn build(
+        &self,
+        table: &toml::Table,
+        [dim, context]: [usize; 2],
+        noise: &Noise,
+        space: &Space,
+    ) -> Result<Flow, ConfigError> {
+        let (config, plain) = self.settings(table)?;
+        let model = Flow::new(&config, dim, context, noise, space);
+        Ok(if plain { model.plain() } else { model })
     }
 }
 
@@ -112,10 +128,10 @@ impl Entry for Family {
         problem: &Problem,
         space: &Space,
     ) -> Result<Box<dyn Training>, ConfigError> {
-        let settings = self.settings(&config.model.settings)?;
         let rows = Arc::clone(&problem.rows);
         let noise = Noise::new(config.train.seed, 1);
-        let model = Flow::new(&settings, rows.dim, rows.context_dim, &noise, space);
+        let sizes = [rows.dim, rows.context_dim];
+        let model = self.build(&config.model.settings, sizes, &noise, space)?;
         let count = rows.len().min(STARTED_ON);
         let part = |values: &[f32], d: usize| -> Tensor<2> {
             let values = values[..count * d].iter().map(|v| f64::from(*v)).collect();
@@ -134,9 +150,8 @@ impl Entry for Family {
         weights: &Weights,
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
-        let settings = self.settings(&config.model.settings)?;
         let Shape { dim, context, .. } = *shape;
-        let blank = Flow::new(&settings, dim, context, &Noise::new(0, 1), space);
+        let blank = self.build(&config.model.settings, [dim, context], &Noise::new(0, 1), space)?;
         let model = weights.fill(blank)?;
         Ok(Box::new(Normalizing { model, dim, context, space: space.clone() }))
     }
