@@ -30,9 +30,8 @@ pub mod sinkhorn;
 pub mod solved;
 pub mod weights;
 
-pub use discrepancy::{energy_distance, frechet_distance, mmd, mmd_test, sliced_w2};
 pub use cost::{Cost, Side};
-pub use discrepancy::{energy_distance, sliced_w2};
+pub use discrepancy::{energy_distance, frechet_distance, mmd, mmd_test, sliced_w2};
 pub use error::OtError;
 pub use exact::{Assignment, ExactPlan, assignment, exact};
 pub use sinkhorn::{EntropicMap, EntropicPlan, Sinkhorn};

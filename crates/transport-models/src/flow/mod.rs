@@ -32,6 +32,7 @@ pub mod image;
 mod layer;
 pub mod linear;
 pub mod permutation;
+mod plain;
 pub mod power_series;
 pub mod reference;
 pub mod residual;

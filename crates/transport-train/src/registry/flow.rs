@@ -49,18 +49,21 @@ struct Settings {
     /// What is pushed forward; `N(0, I)`, and for angles the uniform law, when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reference: Option<Reference>,
+    /// The transforms alone, with plain networks ([`Flow::plain`]), instead of our blocks.
+    #[serde(default)]
+    plain: bool,
 }
 
 impl Family {
     fn default_settings(&self) -> Settings {
         let splines = matches!(self.transform, Transform::Spline | Transform::Circular);
         let bins = splines.then_some(8);
-        Settings { layers: 6, width: 64, depth: 2, bins, reference: None }
+        Settings { layers: 6, width: 64, depth: 2, bins, reference: None, plain: false }
     }
 
-    fn settings(&self, table: &toml::Table) -> Result<FlowConfig, ConfigError> {
+    fn settings(&self, table: &toml::Table) -> Result<(FlowConfig, bool), ConfigError> {
         let wrong = |reason: String| ConfigError::Settings { model: self.name.to_owned(), reason };
-        let Settings { layers, width, depth, bins, reference } =
+        let Settings { layers, width, depth, bins, reference, plain } =
             table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
         let most = [("layers", layers, 1024), ("width", width, 1 << 16), ("depth", depth, 1024)];
         for (name, value, most) in most.into_iter().chain(bins.map(|b| ("bins", b, 256))) {
@@ -88,7 +91,20 @@ impl Family {
         let config = FlowConfig { reading: self.reading, element, layers, net, reference };
         // What does not depend on the number of columns is known before there is data.
         config.check(2).map_err(|e| wrong(e.to_string()))?;
-        Ok(config)
+        Ok((config, plain))
+    }
+
+    /// A fresh flow of a shape.
+    fn build(
+        &self,
+        table: &toml::Table,
+        [dim, context]: [usize; 2],
+        noise: &Noise,
+        space: &Space,
+    ) -> Result<Flow, ConfigError> {
+        let (config, plain) = self.settings(table)?;
+        let model = Flow::new(&config, dim, context, noise, space).map_err(|e| self.refused(e))?;
+        Ok(if plain { model.plain() } else { model })
     }
 }
 
@@ -154,7 +170,7 @@ impl Entry for Family {
     }
 
     fn flow(&self, settings: &toml::Table) -> Result<Option<FlowConfig>, ConfigError> {
-        self.settings(settings).map(Some)
+        self.settings(settings).map(|(config, _)| Some(config))
     }
 
     fn begin(
@@ -163,11 +179,10 @@ impl Entry for Family {
         problem: &Problem,
         space: &Space,
     ) -> Result<Box<dyn Training>, ConfigError> {
-        let settings = self.settings(&config.model.settings)?;
         let rows = Arc::clone(&problem.rows);
         let noise = Noise::new(config.train.seed, 1);
-        let model = Flow::new(&settings, rows.dim, rows.context_dim, &noise, space)
-            .map_err(|e| self.refused(e))?;
+        let sizes = [rows.dim, rows.context_dim];
+        let model = self.build(&config.model.settings, sizes, &noise, space)?;
         let (scale, shift) = problem.schema.to_data_units();
         let model = model.of_angles(&scale, &shift, space);
         within(&model, &problem.schema, &rows.states, space)?;
@@ -189,10 +204,8 @@ impl Entry for Family {
         weights: &Weights,
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
-        let settings = self.settings(&config.model.settings)?;
         let Shape { dim, context, .. } = *shape;
-        let blank = Flow::new(&settings, dim, context, &Noise::new(0, 1), space)
-            .map_err(|e| self.refused(e))?;
+        let blank = self.build(&config.model.settings, [dim, context], &Noise::new(0, 1), space)?;
         let model = weights.fill(blank)?;
         Ok(Box::new(Normalizing { model, dim, context, space: space.clone() }))
     }
