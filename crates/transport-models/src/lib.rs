@@ -21,5 +21,5 @@ pub mod dynamics;
 pub mod flow;
 pub mod net;
 
-pub use dynamics::{Dynamics, DynamicsConfig, Given};
+pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting};
 pub use flow::{Flow, FlowConfig};

@@ -257,6 +257,14 @@ impl Run {
     /// [`RunError`] when the model has no density, the columns do not fit, or a context is
     /// missing.
     pub fn log_prob(&self, x: &Table) -> Result<Vec<f64>, RunError> {
+        self.log_prob_by(x, self.card.config.sample)
+    }
+
+    /// [`Run::log_prob`] with the steps of another plan, where the model integrates a flow.
+    ///
+    /// # Errors
+    /// As [`Run::log_prob`].
+    pub fn log_prob_by(&self, x: &Table, plan: SampleConfig) -> Result<Vec<f64>, RunError> {
         let schema = &self.card.schema;
         let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
         let features = match by_name {
@@ -280,7 +288,8 @@ impl Run {
             Some(schema.context.encode(&x.select_columns(&columns?))?)
         };
         let states = schema.scaler.transform(&features)?;
-        let log_prob = self.log_prob_of_states(&states, contexts.as_deref())?;
+        let log_prob = self.generator.log_prob(&states, contexts.as_deref(), &plan)?;
+        let log_prob = log_prob.ok_or_else(|| self.no_density())?;
         let log_det = schema.scaler.log_abs_det();
         let on_support = |i: usize| schema.scaler.off_support(features.row(i)).is_none();
         let value =
@@ -295,8 +304,11 @@ impl Run {
         contexts: Option<&[f32]>,
     ) -> Result<Vec<f64>, RunError> {
         let log_prob = self.generator.log_prob(states, contexts, &self.card.config.sample)?;
-        let model = || self.card.config.model.name.clone();
-        log_prob.ok_or_else(|| RunError::NoDensity { model: model() })
+        log_prob.ok_or_else(|| self.no_density())
+    }
+
+    fn no_density(&self) -> RunError {
+        RunError::NoDensity { model: self.card.config.model.name.clone() }
     }
 
     fn ready(

@@ -6,6 +6,7 @@
 mod empirical;
 mod gamma;
 mod gaussian;
+mod memorisation;
 mod mixture;
 mod noised;
 pub mod plane;
@@ -13,6 +14,7 @@ pub mod plane;
 pub use empirical::{Empirical, NoisedEmpirical};
 pub use gamma::Gamma;
 pub use gaussian::Gaussian;
+pub use memorisation::{ExcessLoss, excess_loss, near_copies};
 pub use mixture::Mixture;
 pub use noised::{Noisable, OracleFlow, Posterior, PosteriorJvp, by_time};
 

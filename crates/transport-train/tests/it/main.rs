@@ -4,7 +4,9 @@ mod data;
 mod files;
 mod objectives;
 mod optim;
+mod scores;
 mod sessions;
+mod weightings;
 
 use std::path::Path;
 use transport_train::config::Config;
