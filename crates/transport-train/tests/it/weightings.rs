@@ -158,22 +158,22 @@ fn combinations_without_a_meaning_are_named() {
 #[test]
 fn the_learned_weight_finds_the_error() {
     let space = Space::f32(&device::select(None).unwrap());
-    let net = MlpConfig { width: 32, depth: 2, frequencies: 4 };
+    let net = MlpConfig { width: 32, depth: 2, frequencies: 16 };
     let head = head(Prediction::Noise);
     let config = DynamicsConfig { schedule: Named::Vp, head, net, uncertainty: true };
     let model = Dynamics::new(&config, 2, 0, &Noise::new(0, 1), &space);
     let states = Noise::new(5, 4000).normal_values(2).into_iter().map(|v| v as f32).collect();
     let rows = Rows { states, dim: 2, contexts: vec![], context_dim: 0 };
-    let config = LoopConfig { steps: 800, batch_size: 256, shards: 1, seed: 0 };
+    let config = LoopConfig { steps: 1500, batch_size: 256, shards: 1, seed: 0 };
     let objective = DenoisingScoreMatching { times: UNIFORM, weighting: Weighting::Learned };
     let optim = OptimConfig { ema: 0.99, ..OptimConfig::default() };
     let mut trainer = Trainer::new(model.clone(), objective, Arc::new(rows), config, optim, &space);
-    (0..800).for_each(|_| {
+    (0..1500).for_each(|_| {
         trainer.step();
     });
     let model = trainer.weights().fill(model).unwrap();
     let (fresh, z) = (Noise::new(8, 20_000), Noise::new(9, 20_000));
-    for t in [0.3, 0.6, 0.9] {
+    for t in [0.5, 0.7, 0.9] {
         let (x0, c) = (z.normal(2, &space), Named::Vp.at(t));
         let x = fresh.normal(2, &space).mul_scalar(c.alpha) + x0.clone().mul_scalar(c.sigma);
         let error = (model.output(x, Times::Same(t), None) - x0).powi_scalar(2).mean();
