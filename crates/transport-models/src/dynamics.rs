@@ -108,7 +108,7 @@ impl Dynamics {
     ///
     /// # References
     /// Karras et al. (2024), "Analyzing and improving the training dynamics of diffusion models",
-    /// app. B.
+    /// eqs. (14)–(15).
     #[must_use]
     pub fn log_variance(&self, t: Times<'_>, space: &Space) -> Option<Tensor<2>> {
         let layer = self.uncertainty.as_ref()?;

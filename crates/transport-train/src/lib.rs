@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`config`] | a run's configuration: `config.toml` |
 //! | [`problem`] | its data: loaded, split, scaled, encoded |
-//! | [`objective`] | losses: flow matching, denoising score matching |
+//! | [`objective`] | losses: flow matching, every score matching, weightings, laws of times |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
 //! | [`trainer`] | one step of training |
 //! | [`session`] | the training loop, checkpoints, resumption |

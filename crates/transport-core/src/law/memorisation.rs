@@ -40,7 +40,8 @@ impl ExcessLoss {
     /// `optimum/(optimum + excess)`: 1 for the denoiser that has learned the rows by heart.
     #[must_use]
     pub fn memorised(&self) -> f64 {
-        self.optimum / (self.optimum + self.excess)
+        // Where the rows are told apart without error both may be 0.
+        if self.excess == 0.0 { 1.0 } else { self.optimum / (self.optimum + self.excess) }
     }
 }
 

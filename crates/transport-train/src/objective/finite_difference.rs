@@ -18,7 +18,7 @@ use transport_models::Dynamics;
 ///
 /// # References
 /// Pang et al. (2020), "Efficient learning of generative models via finite-difference score
-/// matching", §4.2.
+/// matching".
 /// # Checked by
 /// `tests/it/scores.rs`
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -17,7 +17,7 @@ use transport_models::Dynamics;
 /// Directions are independent signs, whose traces vary least.
 ///
 /// # References
-/// Song, Garg, Shi & Ermon (2019), "Sliced score matching", eq. (8).
+/// Song, Garg, Shi & Ermon (2019), "Sliced score matching".
 /// # Checked by
 /// `tests/it/scores.rs`
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -17,12 +17,15 @@ use transport_core::{Head, Prediction, Space, Times};
 /// | weighting | a, on the data | b, on the noise | |
 /// |---|---|---|---|
 /// | uniform | | | `w = 1` on the network's own output; a score counts as the noise `−σ s` |
-/// | likelihood | 0 | `∝ 2 λ′ = g²/σ²` | a bound on KL; Song et al. (2021b) |
+/// | likelihood | 0 | `∝ 2 λ′ = g²/σ²` | a bound on KL; Song, Durkan et al. (2021) |
 /// | SNR | `α²/σ²`, that is 0 | 1 | Ho et al. (2020) |
 /// | min-SNR-γ | `min(α²/σ², γ)` | 0 | Hang et al. (2023) |
 /// | EDM | `1/σ_d²` | 1 | `(σ² + σ_d²)/(σ σ_d)²` on the data; Karras et al. (2022) |
 /// | learned | | | `e^{−u(t)} w` and `+ u(t)`, on top of uniform; Karras et al. (2024) |
 ///
+/// # References
+/// Song, Durkan, Murray & Ermon (2021), "Maximum likelihood training of score-based diffusion
+/// models"; Kingma & Gao (2023), who write every one of them as a weight over λ.
 /// # Checked by
 /// `tests/it/weightings.rs`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
