@@ -82,8 +82,8 @@ fn sample(width: usize, dim: usize, points: usize, steps: usize, seconds: f64) -
 fn derivative(width: usize, batch: usize, dim: usize, seconds: f64, trace: bool) -> f64 {
     let space = Space::f32(&select(None).expect("a device"));
     let net = MlpConfig { width, depth: 3, frequencies: 16 };
-    let config =
-        DynamicsConfig { schedule: Named::Rectified, prediction: Prediction::Velocity, net };
+    let (schedule, head) = (Named::Rectified, Prediction::Velocity.into());
+    let config = DynamicsConfig { schedule, head, net, uncertainty: false };
     let model = Dynamics::new(&config, dim, 0, &Noise::new(0, 1), &space);
     let field = model.given(None);
     let (x, u) =

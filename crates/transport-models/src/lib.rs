@@ -26,3 +26,5 @@ pub mod vae;
 pub use dynamics::{Dynamics, DynamicsConfig, Given};
 pub use flow::{Flow, FlowConfig, FlowError};
 pub use vae::{Vae, VaeConfig};
+pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting};
+pub use flow::{Flow, FlowConfig};

@@ -6,6 +6,7 @@
 //! | [`problem`] | its data: loaded, split, scaled, encoded |
 //! | [`bits`] | bits per dimension of laws of images |
 //! | [`objective`] | losses: flow matching, denoising score matching |
+//! | [`objective`] | losses: flow matching, every score matching, weightings, laws of times |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
 //! | [`trainer`] | one step of training |
 //! | [`validation`] | the weights with the lowest validation loss, and early stopping |

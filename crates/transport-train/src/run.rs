@@ -329,6 +329,11 @@ impl Run {
 
     /// A table's rows as the model sees them.
     fn encoded(&self, x: &Table) -> Result<Encoded, RunError> {
+        self.log_prob_by(x, self.card.config.sample)
+    }
+    /// [`Run::log_prob`] with the steps of another plan, where the model integrates a flow.
+    /// As [`Run::log_prob`].
+    pub fn log_prob_by(&self, x: &Table, plan: SampleConfig) -> Result<Vec<f64>, RunError> {
         let schema = &self.card.schema;
         let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
         let features = match by_name {
@@ -356,6 +361,13 @@ impl Run {
             return Err(schema.unsupported(&outside).into());
         }
         Ok(Encoded { features, states, contexts })
+        let log_prob = self.generator.log_prob(&states, contexts.as_deref(), &plan)?;
+        let log_prob = log_prob.ok_or_else(|| self.no_density())?;
+        let log_det = schema.scaler.log_abs_det();
+        let on_support = |i: usize| schema.scaler.off_support(features.row(i)).is_none();
+        let value =
+            |(i, v): (usize, f64)| if on_support(i) { v + log_det } else { f64::NEG_INFINITY };
+        Ok(log_prob.into_iter().enumerate().map(value).collect())
     }
 
     /// The log-density in the model's space of encoded rows.
@@ -365,8 +377,11 @@ impl Run {
         contexts: Option<&[f32]>,
     ) -> Result<Vec<f64>, RunError> {
         let log_prob = self.generator.log_prob(states, contexts, &self.card.config.sample)?;
-        let model = || self.card.config.model.name.clone();
-        log_prob.ok_or_else(|| RunError::NoDensity { model: model() })
+        log_prob.ok_or_else(|| self.no_density())
+    }
+
+    fn no_density(&self) -> RunError {
+        RunError::NoDensity { model: self.card.config.model.name.clone() }
     }
 
     /// The model itself, in its own space.

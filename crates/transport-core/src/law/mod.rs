@@ -8,6 +8,7 @@ mod empirical;
 mod funnel;
 mod gamma;
 mod gaussian;
+mod memorisation;
 mod mixture;
 mod noised;
 pub mod plane;
@@ -18,6 +19,7 @@ pub use empirical::{Empirical, NoisedEmpirical};
 pub use funnel::Funnel;
 pub use gamma::Gamma;
 pub use gaussian::Gaussian;
+pub use memorisation::{ExcessLoss, excess_loss, near_copies};
 pub use mixture::Mixture;
 pub use noised::{Noisable, OracleFlow, Posterior, PosteriorJvp, by_time};
 

@@ -7,6 +7,7 @@ mod faults;
 mod kernels;
 mod laws;
 mod maps;
+mod memorisation;
 mod processes;
 mod simulators;
 

@@ -29,7 +29,7 @@ fn spaces() -> (Space, Space) {
 /// A network whose last layer is not at its initial zero.
 fn model(schedule: Named, prediction: Prediction, context: usize, space: &Space) -> Dynamics {
     let net = MlpConfig { width: 24, depth: 3, frequencies: 4 };
-    let config = DynamicsConfig { schedule, prediction, net };
+    let config = DynamicsConfig { schedule, head: prediction.into(), net, uncertainty: false };
     let model = Dynamics::new(&config, D, context, &Noise::new(5, 1), space);
     perturbed(model)
 }

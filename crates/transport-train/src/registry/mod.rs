@@ -4,7 +4,10 @@
 //! [`MODELS`] and, when it is of a new kind, a file beside this one that implements [`Entry`].
 
 pub(crate) mod chunks;
+mod annealing;
+mod chunks;
 mod dynamics;
+mod dynamics_settings;
 mod flow;
 mod gaussian;
 mod vae;
@@ -16,11 +19,14 @@ use crate::config::{Config, ConfigError, SampleConfig, nearest};
 use crate::problem::{Problem, Shape};
 use crate::trainer::{Keep, Training};
 use crate::weights::{Weights, WeightsError};
+use dynamics_settings::{HeadName, Loss, TimesName, WeightingName};
 use transport_core::schedule::Named;
 use transport_core::{Noise, Prediction, Space};
 use transport_models::FlowConfig;
 use transport_models::flow::image::Architecture;
 use transport_models::flow::{Outside, Reading};
+use transport_core::{Noise, Space};
+use transport_models::flow::Reading;
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -29,41 +35,71 @@ pub static MODELS: &[&dyn Entry] = &[
         name: "flow-matching",
         summary: "velocity of straight lines from noise to data (conditional flow matching)",
         schedule: Named::Rectified,
-        prediction: Prediction::Velocity,
-        objective: dynamics::Loss::FlowMatching,
-        steps: 50,
+        head: HeadName::Velocity,
+        loss: Loss::FlowMatching,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 50 },
     },
     &dynamics::Family {
         name: "score-vp",
         summary: "score of the variance-preserving diffusion (denoising score matching)",
         schedule: Named::Vp,
-        prediction: Prediction::Noise,
-        objective: dynamics::Loss::DenoisingScoreMatching,
-        steps: 200,
+        head: HeadName::Noise,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 200 },
     },
     &dynamics::Family {
         name: "score-subvp",
         summary: "score of the sub-variance-preserving diffusion",
         schedule: Named::Subvp,
-        prediction: Prediction::Noise,
-        objective: dynamics::Loss::DenoisingScoreMatching,
-        steps: 200,
+        head: HeadName::Noise,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 200 },
     },
     &dynamics::Family {
         name: "score-ve",
         summary: "score of the variance-exploding diffusion",
         schedule: Named::Ve,
-        prediction: Prediction::Noise,
-        objective: dynamics::Loss::DenoisingScoreMatching,
-        steps: 200,
+        head: HeadName::Noise,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 200 },
     },
     &dynamics::Family {
         name: "score-cosine",
         summary: "v-prediction on the cosine diffusion",
         schedule: Named::Cosine,
-        prediction: Prediction::V,
-        objective: dynamics::Loss::DenoisingScoreMatching,
-        steps: 200,
+        head: HeadName::V,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 200 },
+    },
+    &dynamics::Family {
+        name: "edm",
+        summary: "preconditioned denoiser with EDM's noise levels and weights",
+        schedule: Named::Edm,
+        head: HeadName::Edm,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Edm,
+        times: TimesName::LogNormal,
+        sample: SampleConfig { solver: Solver::EdmHeun, steps: 50 },
+    },
+    &dynamics::Family {
+        name: "ncsn",
+        summary: "noise-conditional score network, sampled by annealed Langevin dynamics",
+        schedule: Named::Ve,
+        head: HeadName::Noise,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Snr,
+        times: TimesName::Geometric,
+        sample: SampleConfig { solver: Solver::EulerMaruyama, steps: 800 },
     },
     &flow::Family {
         name: "nice",

@@ -8,11 +8,13 @@ mod flows;
 mod images;
 mod objectives;
 mod optim;
+mod scores;
 mod sessions;
 mod simulators;
 mod vae;
 mod validation;
 mod variational;
+mod weightings;
 
 use std::path::Path;
 use transport_core::{Space, device};

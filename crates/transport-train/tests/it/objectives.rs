@@ -19,7 +19,7 @@ fn space() -> Space {
 
 fn model(schedule: Named, prediction: Prediction) -> Dynamics {
     let net = MlpConfig { width: 8, depth: 1, frequencies: 2 };
-    let config = DynamicsConfig { schedule, prediction, net };
+    let config = DynamicsConfig { schedule, head: prediction.into(), net, uncertainty: false };
     Dynamics::new(&config, 2, 0, &Noise::new(0, 1), &space())
 }
 
@@ -48,10 +48,11 @@ fn the_loss_of_zero_is_the_targets_size() {
     let got = loss.into_scalar::<f64>();
     assert!((got - exact).abs() < 0.06, "{got} against {exact}");
 
+    let objective = DenoisingScoreMatching::default();
     for prediction in [Prediction::Noise, Prediction::Score] {
         let model = model(Named::Vp, prediction);
-        let draw = DenoisingScoreMatching.draw(&model, &batch);
-        let got = DenoisingScoreMatching.loss(&model, &batch, draw).into_scalar::<f64>();
+        let draw = objective.draw(&model, &batch);
+        let got = objective.loss(&model, &batch, draw).into_scalar::<f64>();
         assert!((got - 1.0).abs() < 0.06, "{prediction:?}: {got}");
     }
 }
@@ -63,7 +64,7 @@ fn the_oracle_is_the_minimiser() {
     let batch = batch(data());
     let residual_moments = |schedule: Named, prediction: Prediction| {
         let probe = model(schedule, prediction);
-        let (x0, times) = DenoisingScoreMatching.draw(&probe, &batch);
+        let (x0, times) = DenoisingScoreMatching::default().draw(&probe, &batch);
         let interpolant = transport_core::interpolant::Interpolant { schedule };
         let flow = OracleFlow { law: law(), schedule };
         // By time slices: the oracle is evaluated once per distinct time, so few are kept.
