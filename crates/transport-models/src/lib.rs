@@ -23,8 +23,6 @@ pub mod flow;
 pub mod net;
 pub mod vae;
 
-pub use dynamics::{Dynamics, DynamicsConfig, Given};
+pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting};
 pub use flow::{Flow, FlowConfig, FlowError};
 pub use vae::{Vae, VaeConfig};
-pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting};
-pub use flow::{Flow, FlowConfig};

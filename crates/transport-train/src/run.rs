@@ -284,8 +284,17 @@ impl Run {
     /// [`RunError`] when the model has no density, the columns do not fit, a context is missing, or
     /// a row lies outside the support of a bounded law.
     pub fn log_prob(&self, x: &Table) -> Result<Vec<f64>, RunError> {
+        self.log_prob_by(x, self.card.config.sample)
+    }
+
+    /// [`Run::log_prob`] with the steps of another plan, where the model integrates a flow.
+    ///
+    /// # Errors
+    /// As [`Run::log_prob`].
+    pub fn log_prob_by(&self, x: &Table, plan: SampleConfig) -> Result<Vec<f64>, RunError> {
         let Encoded { features, states, contexts } = self.encoded(x)?;
-        let log_prob = self.log_prob_of_states(&states, contexts.as_deref())?;
+        let log_prob = self.generator.log_prob(&states, contexts.as_deref(), &plan)?;
+        let log_prob = log_prob.ok_or_else(|| self.no_density())?;
         let log_det = self.card.schema.scaler.log_abs_dets(&features);
         let values = log_prob.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect();
         Ok(self.on_support(&features, values))
@@ -306,8 +315,7 @@ impl Run {
         let Encoded { features, states, contexts } = self.encoded(x)?;
         let noise = Noise::new(seed, features.rows()).purpose("bound");
         let bound = self.generator.bound(&states, contexts.as_deref(), draws, &noise)?;
-        let model = || self.card.config.model.name.clone();
-        let mut bound = bound.ok_or_else(|| RunError::NoDensity { model: model() })?;
+        let mut bound = bound.ok_or_else(|| self.no_density())?;
         let values = match bound.discrete {
             true => bound.values,
             false => {
@@ -329,11 +337,6 @@ impl Run {
 
     /// A table's rows as the model sees them.
     fn encoded(&self, x: &Table) -> Result<Encoded, RunError> {
-        self.log_prob_by(x, self.card.config.sample)
-    }
-    /// [`Run::log_prob`] with the steps of another plan, where the model integrates a flow.
-    /// As [`Run::log_prob`].
-    pub fn log_prob_by(&self, x: &Table, plan: SampleConfig) -> Result<Vec<f64>, RunError> {
         let schema = &self.card.schema;
         let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
         let features = match by_name {
@@ -361,13 +364,6 @@ impl Run {
             return Err(schema.unsupported(&outside).into());
         }
         Ok(Encoded { features, states, contexts })
-        let log_prob = self.generator.log_prob(&states, contexts.as_deref(), &plan)?;
-        let log_prob = log_prob.ok_or_else(|| self.no_density())?;
-        let log_det = schema.scaler.log_abs_det();
-        let on_support = |i: usize| schema.scaler.off_support(features.row(i)).is_none();
-        let value =
-            |(i, v): (usize, f64)| if on_support(i) { v + log_det } else { f64::NEG_INFINITY };
-        Ok(log_prob.into_iter().enumerate().map(value).collect())
     }
 
     /// The log-density in the model's space of encoded rows.

@@ -3,9 +3,8 @@
 //! The binary, the evaluation and the documentation read this list. A new model is a row of
 //! [`MODELS`] and, when it is of a new kind, a file beside this one that implements [`Entry`].
 
-pub(crate) mod chunks;
 mod annealing;
-mod chunks;
+pub(crate) mod chunks;
 mod dynamics;
 mod dynamics_settings;
 mod flow;
@@ -21,12 +20,10 @@ use crate::trainer::{Keep, Training};
 use crate::weights::{Weights, WeightsError};
 use dynamics_settings::{HeadName, Loss, TimesName, WeightingName};
 use transport_core::schedule::Named;
-use transport_core::{Noise, Prediction, Space};
+use transport_core::{Noise, Space};
 use transport_models::FlowConfig;
 use transport_models::flow::image::Architecture;
 use transport_models::flow::{Outside, Reading};
-use transport_core::{Noise, Space};
-use transport_models::flow::Reading;
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
