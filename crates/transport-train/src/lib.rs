@@ -5,6 +5,7 @@
 //! | [`config`] | a run's configuration: `config.toml` |
 //! | [`problem`] | its data: loaded, split, scaled, encoded |
 //! | [`objective`] | losses: flow matching, denoising score matching |
+//! | [`adversarial`] | two players: losses, penalties, the trainer of a GAN |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
 //! | [`trainer`] | one step of training |
 //! | [`session`] | the training loop, checkpoints, resumption |
@@ -24,6 +25,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod adversarial;
 pub mod batch;
 pub mod config;
 pub mod context;

@@ -3,6 +3,9 @@
 mod convolutions;
 mod elements;
 mod flows;
+mod gan_nets;
+mod gan_theory;
+mod input_gradient;
 
 use burn::tensor::Tensor;
 use transport_core::schedule::Named;

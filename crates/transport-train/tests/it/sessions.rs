@@ -131,6 +131,10 @@ fn every_model_trains_opens_samples_traces_and_has_the_density_it_claims() {
         let mut config = small(5);
         let fresh = Config::new("moons", entry.name()).unwrap();
         config.model = fresh.model;
+        if entry.name() == "dcgan" {
+            // Convolutions need images; on rows the players of the other names are the same.
+            config.model.settings.insert("net".into(), "mlp".into());
+        }
         if config.model.settings.contains_key("width") {
             config.model.settings.insert("width".into(), 16.into());
         }
@@ -151,7 +155,8 @@ fn every_model_trains_opens_samples_traces_and_has_the_density_it_claims() {
         let x = run.sample(3, 0).unwrap();
         let log_prob = run.log_prob(&x);
         assert_eq!(log_prob.is_ok(), can.log_prob, "{}", entry.name());
-        assert!(log_prob.unwrap().iter().all(|v| v.is_finite()), "{}", entry.name());
+        let finite = |values: Vec<f64>| values.iter().all(|v| v.is_finite());
+        assert!(log_prob.map_or(true, finite), "{}", entry.name());
         let path = run.trace(&Request { n: 4, ..Request::default() }, &[0.0, 0.5, 1.0]).unwrap();
         assert_eq!(path.is_some(), can.path);
         let report = evaluate(&run, 50, 0).unwrap().unwrap();
