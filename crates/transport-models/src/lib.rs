@@ -5,6 +5,7 @@
 //! | [`net`] | layers and networks with an explicit directional derivative: dense, MLP, embedding |
 //! | [`flow`] | normalizing flows: layers with both directions and their log-determinants |
 //! | [`vae`] | the variational autoencoder, and its linear case in closed form |
+//! | [`gan`] | generator and critic, input gradients, the game between known densities |
 //! | [`dynamics`] | a network that knows the velocity and the score of a schedule |
 #![forbid(unsafe_code)]
 #![warn(
@@ -20,6 +21,7 @@
 
 pub mod dynamics;
 pub mod flow;
+pub mod gan;
 pub mod net;
 pub mod vae;
 

@@ -7,6 +7,7 @@
 //! | [`bits`] | bits per dimension of laws of images |
 //! | [`objective`] | losses: flow matching, denoising score matching |
 //! | [`objective`] | losses: flow matching, every score matching, weightings, laws of times |
+//! | [`adversarial`] | two players: losses, penalties, the trainer of a GAN |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
 //! | [`trainer`] | one step of training |
 //! | [`validation`] | the weights with the lowest validation loss, and early stopping |
@@ -28,6 +29,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod adversarial;
 pub mod batch;
 pub mod bits;
 pub mod config;

@@ -1,7 +1,7 @@
 //! The 2-D laws that everyone draws: small, sharp, and hard in different ways.
 //!
 //! All are scaled to fit roughly in `[−4, 4]²`. Those with a density have it in closed form and
-//! normalised; `8gaussians` is [`Mixture::circle`].
+//! normalised; `8gaussians` and `ring8` are [`Mixture::circle`], `grid25` is [`Mixture::grid`].
 
 pub use super::Funnel;
 use super::{Density, Mixture, PointLaw};
@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use std::f64::consts::{PI, TAU};
 
 /// The names of the 2-D laws, as the binary knows them.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 11] = [
     "moons",
     "8gaussians",
     "checkerboard",
@@ -21,6 +21,8 @@ pub const NAMES: [&str; 9] = [
     "rings",
     "s-curve",
     "funnel",
+    "ring8",
+    "grid25",
 ];
 
 /// A law by its name, with its usual parameters.
@@ -42,6 +44,8 @@ pub fn by_name(name: &str) -> Option<Box<dyn PointLaw>> {
         "rings" => Box::new(Rings::default()),
         "s-curve" => Box::new(SCurve::default()),
         "funnel" => Box::new(Funnel::default()),
+        "ring8" => Box::new(Mixture::circle(8, 2.0, 0.05)),
+        "grid25" => Box::new(Mixture::grid(5, 2.0, 0.05)),
         _ => return None,
     })
 }

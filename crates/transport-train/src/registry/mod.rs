@@ -8,6 +8,7 @@ pub(crate) mod chunks;
 mod dynamics;
 mod dynamics_settings;
 mod flow;
+mod gan;
 mod gaussian;
 mod vae;
 
@@ -156,6 +157,42 @@ pub static MODELS: &[&dyn Entry] = &[
         name: "realnvp-image",
         summary: "affine checkerboard and channel couplings of images, at several scales",
         architecture: Architecture::RealNvp,
+    },
+    &gan::Family { name: "gan", summary: "the minimax game of the theory", preset: gan::MINIMAX },
+    &gan::Family {
+        name: "fgan",
+        summary: "the variational form of an f-divergence (`loss`)",
+        preset: gan::F_DIVERGENCE,
+    },
+    &gan::Family {
+        name: "sngan",
+        summary: "hinge loss, critic with spectral normalisation",
+        preset: gan::SPECTRAL,
+    },
+    &gan::Family {
+        name: "wgan",
+        summary: "Wasserstein loss, critic with clipped weights",
+        preset: gan::CLIPPED,
+    },
+    &gan::Family {
+        name: "wgan-gp",
+        summary: "Wasserstein loss with gradient penalty",
+        preset: gan::GRADIENT_PENALTY,
+    },
+    &gan::Family {
+        name: "r1-gan",
+        summary: "non-saturating loss with the R1 penalty",
+        preset: gan::R1,
+    },
+    &gan::Family {
+        name: "r3gan",
+        summary: "relativistic pairs with the R1 and R2 penalties",
+        preset: gan::R3,
+    },
+    &gan::Family {
+        name: "dcgan",
+        summary: "convolutional players for images, non-saturating loss with R1",
+        preset: gan::DCGAN,
     },
     &gaussian::Family,
 ];

@@ -1,5 +1,8 @@
 //! Training, files, resumption and evaluation.
 
+mod adversarial_game;
+mod adversarial_losses;
+mod adversarial_penalties;
 mod classifier;
 mod data;
 mod evaluation;
