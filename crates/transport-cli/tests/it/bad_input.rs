@@ -121,7 +121,12 @@ fn runs_that_are_not_there_or_not_whole() {
     fail(at, &["sample", "run", "-n", "3", "-o", "no/such/x.csv"], 1, &["no/such"]);
     fail(at, &["sample", "run", "-n", "3", "--given", "label=3", "-o", "x.csv"], 2, &["label"]);
     fail(at, &["evaluate", "run", "-n", "1"], 2, &["at least 2"]);
-    fail(at, &["evaluate", "run", "--metrics", "energy,mdm"], 2, &["mdm", "did you mean `mmd`"]);
+    fail(
+        at,
+        &["evaluate", "run", "--metrics", "mmd,enrgy"],
+        2,
+        &["enrgy", "did you mean `energy`"],
+    );
     fail(at, &["evaluate", "run", "-n", "20", "--metrics", "std", "--json", "no/x"], 1, &["no/x"]);
     if Path::new("/dev/full").exists() {
         fail(at, &["sample", "run", "-n", "3000", "-o", "/dev/full"], 1, &["/dev/full"]);

@@ -21,8 +21,10 @@ const SURE: f64 = 0.8;
 const MEMORISED: f64 = 1.0 / 3.0;
 /// Coordinates with which the Fréchet distance of the rows is still cheap.
 const MOST_FRECHET: usize = 128;
-/// Hidden units of the two-sample classifier at most.
+/// Hidden units of the two-sample classifier at most, and rows of each sample: it is trained fifteen
+/// times.
 const MOST_UNITS: usize = 200;
+const MOST_JUDGED: usize = 500;
 /// Neighbours of precision and recall (Kynkäänniemi et al. 2019).
 const MANIFOLD: usize = 3;
 /// Neighbours of density and coverage (Naeem et al. 2020).
@@ -98,7 +100,10 @@ impl Ground<'_> {
                 estimate(&Sliced::new(x, y, d, DIRECTIONS, &self.noise), Redraw::Both)
             }
             Measure::C2st if rows < FOLDS => None,
-            Measure::C2st => mean(c2st(few_x, few_y, d, (10 * d).min(MOST_UNITS), &self.noise)?),
+            Measure::C2st => {
+                let (values, width) = (rows.min(MOST_JUDGED) * d, (10 * d).min(MOST_UNITS));
+                mean(c2st(&few_x[..values], &few_y[..values], d, width, &self.noise)?)
+            }
             Measure::Frechet if d > MOST_FRECHET => None,
             Measure::Frechet => estimate(&Frechet::new(x, y, d), Redraw::Both),
             _ if rows <= COVERAGE && is_manifold(measure) => None,
