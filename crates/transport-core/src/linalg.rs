@@ -1,5 +1,9 @@
 //! Small dense linear algebra on the host, row-major f64: what the closed forms need.
 
+mod symmetric;
+
+pub use symmetric::{Eigen, eigen, of_symmetric, product};
+
 /// The matrix is not symmetric positive definite.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("matrix of order {order} is not positive definite: pivot {pivot} is {value}")]
