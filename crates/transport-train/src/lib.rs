@@ -10,6 +10,7 @@
 //! | [`session`] | the training loop, checkpoints, resumption |
 //! | [`store`] | files: model, checkpoint, metrics |
 //! | [`registry`] | every model by name, with what it can do |
+//! | [`bridge`] | one law to another: couplings, Schrödinger bridges |
 //! | [`run`] | a finished run opened for inference |
 //! | [`evaluate`](mod@evaluate) | metrics on held-out data, beside a Gaussian and the floor |
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod batch;
+pub mod bridge;
 pub mod config;
 pub mod context;
 pub mod evaluate;

@@ -12,6 +12,7 @@ mod dense;
 mod embedding;
 mod image;
 mod mlp;
+mod time_mlp;
 
 pub use conditioner::{Conditioner, ConditionerConfig};
 pub use conv::{Conv, Kernel};
@@ -19,3 +20,4 @@ pub use dense::Dense;
 pub use embedding::Embedding;
 pub use image::Pixels;
 pub use mlp::{Mlp, MlpConfig};
+pub use time_mlp::{TimeMlp, TimeMlpConfig};

@@ -1,5 +1,6 @@
 //! Training, files, resumption and evaluation.
 
+mod bridges;
 mod data;
 mod files;
 mod objectives;
