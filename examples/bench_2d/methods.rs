@@ -11,7 +11,7 @@ use transport::models::bridge::FlowAndScore;
 use transport::models::net::{TimeMlp, TimeMlpConfig};
 use transport::train::batch::Rows;
 use transport::train::bridge::{
-    Conditional, CoupledMatching, Ends, FlowAndScoreMatching, Imf, ImfConfig, Pairing, Source,
+    Conditional, Coupled, Ends, FlowAndScoreMatching, Imf, ImfConfig, Pairing, Source,
     transported,
 };
 use transport::train::optim::OptimConfig;
@@ -65,7 +65,7 @@ pub fn fit(
     space: &Space,
 ) -> Result<Box<dyn Field>, Box<dyn Error>> {
     let data = rows(draws(&task.target, budget.seed, "train", ROWS));
-    let matching = |pairing, path| CoupledMatching {
+    let matching = |pairing, path| Coupled {
         ends: Ends::Drawn { source: Source::Law(Arc::clone(&task.source)), pairing },
         path,
     };
@@ -100,20 +100,20 @@ pub fn fit(
 }
 
 fn trained(
-    objective: CoupledMatching,
+    objective: Coupled,
     data: Arc<Rows>,
     budget: &Budget,
     share: u64,
     space: &Space,
 ) -> Result<TimeMlp, Box<dyn Error>> {
     let init = Noise::new(budget.seed, 1).purpose("init");
-    let net = TimeMlp::new(&NET, 2, SELU, &init, space);
-    let trainer = Trainer::new(net, objective, data, budget.train(share), budget.optim(), space);
+    let net = TimeMlp::new(&NET, 2, 0, SELU, &init, space);
+    let trainer = Trainer::new(net, VelocityMatching(objective), data, budget.train(share), budget.optim(), space);
     Ok(run(trainer).averaged()?)
 }
 
 fn flow(
-    objective: CoupledMatching,
+    objective: Coupled,
     data: Arc<Rows>,
     budget: &Budget,
     share: u64,
@@ -125,7 +125,7 @@ fn flow(
 /// Half of the steps on independent pairs, half on the pairs that the first flow makes.
 fn rectified(
     task: &Task,
-    objective: CoupledMatching,
+    objective: Coupled,
     data: Arc<Rows>,
     budget: &Budget,
     space: &Space,
@@ -138,12 +138,12 @@ fn rectified(
     let pairs = starts.chunks_exact(2).zip(ends.chunks_exact(2));
     let states = pairs.flat_map(|(a, b)| a.iter().chain(b)).map(|v| *v as f32).collect();
     let pairs = Rows { states, dim: 4, contexts: Vec::new(), context_dim: 0 };
-    let again = CoupledMatching { ends: Ends::Given, path };
+    let again = Coupled { ends: Ends::Given, path };
     flow(again, Arc::new(pairs), budget, 2, space)
 }
 
 fn bridge(
-    objective: CoupledMatching,
+    objective: Coupled,
     data: Arc<Rows>,
     budget: &Budget,
     space: &Space,

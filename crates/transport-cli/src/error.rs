@@ -4,6 +4,8 @@ use transport_data::DataError;
 use transport_sde::langevin::SampleError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
+use transport_ot::OtError;
+use transport_train::bridge::FitError;
 use transport_train::config::ConfigError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
@@ -35,6 +37,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Langevin(#[from] SampleError),
     #[error(transparent)]
+    Bridge(#[from] FitError),
+    #[error(transparent)]
+    Distance(#[from] OtError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -46,6 +52,12 @@ impl CliError {
             Self::Usage(_)
                 | Self::Config(_)
                 | Self::Process(_)
+                | Self::Bridge(
+                    FitError::Setting { .. }
+                        | FitError::Many { .. }
+                        | FitError::Time { .. }
+                        | FitError::Backwards { .. },
+                )
                 | Self::Langevin(SampleError::Plan(_))
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))

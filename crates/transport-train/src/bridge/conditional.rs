@@ -70,6 +70,10 @@ pub struct Draw {
     pub noise: Tensor<2>,
     /// `t` of each row.
     pub times: Vec<f64>,
+    /// `s(t)` of each row.
+    pub spread: Vec<f64>,
+    /// The context of each end, `[n, c]`.
+    pub context: Option<Tensor<2>>,
 }
 
 /// How near to its ends a Brownian bridge is looked at: `s′` is infinite there, and integrable.
@@ -136,6 +140,7 @@ impl Conditional {
                 + x1.clone() * column(&|f| f.on_end[k])
                 + noise.clone() * column(&|f| f.on_noise[k])
         };
-        Draw { point: combine(0), velocity: combine(1), noise: noise.clone(), times }
+        let spread = factors.iter().map(|f| f.on_noise[0]).collect();
+        Draw { point: combine(0), velocity: combine(1), noise: noise.clone(), times, spread, context: None }
     }
 }

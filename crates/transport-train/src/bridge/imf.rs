@@ -161,7 +161,7 @@ impl Imf {
         ));
         let trainer = |direction: Direction, name: &str, fits: u64| {
             let noise = Noise::new(train.seed, 1).purpose("init").purpose(name);
-            let net = TimeMlp::new(&config.net, source.dim(), config.activation, &noise, space);
+            let net = TimeMlp::new(&config.net, source.dim(), 0, config.activation, &noise, space);
             let objective = BridgeMatching { direction, sigma: config.sigma };
             let train = LoopConfig { steps: fits * config.steps, ..train };
             Trainer::new(net, objective, Arc::clone(&pairs), train, optim, space)

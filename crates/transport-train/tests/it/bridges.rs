@@ -11,7 +11,7 @@ use transport_models::net::{TimeMlp, TimeMlpConfig};
 use transport_sde::bridge::{GaussianBridge, MixtureBridge, conditional_uvp};
 use transport_train::batch::Rows;
 use transport_train::bridge::{
-    Conditional, CoupledMatching, Ends, Imf, ImfConfig, LightLoss, Pairing, Source, transported,
+    Conditional, Coupled, Ends, Imf, ImfConfig, LightLoss, Pairing, Source, VelocityMatching, transported,
 };
 use transport_train::optim::OptimConfig;
 use transport_train::trainer::{LoopConfig, Trainer, Training};
@@ -71,11 +71,11 @@ fn exact_pairing_costs_less_than_independent() {
         (Gaussian::isotropic(vec![0.0, 0.0], 1.0), Gaussian::isotropic(vec![2.0, 1.0], 0.4));
     let energy = |pairing: Pairing| {
         let (train, optim) = loops(1200);
-        let objective = CoupledMatching {
+        let objective = VelocityMatching(Coupled {
             ends: Ends::Drawn { source: Source::Law(Arc::new(a.clone())), pairing },
             path: Conditional::Straight { sigma: 0.0 },
-        };
-        let net = TimeMlp::new(&SMALL, 2, Activation::Silu, &Noise::new(1, 1), &s);
+        });
+        let net = TimeMlp::new(&SMALL, 2, 0, Activation::Silu, &Noise::new(1, 1), &s);
         let trained = run(Trainer::new(net, objective, rows(&b, 20_000, 1), train, optim, &s));
         let start = Noise::new(9, 2000).normal(2, &s);
         let moved = transported(&trained.averaged().unwrap(), start, 50);
@@ -150,7 +150,9 @@ fn a_restored_imf_is_the_uninterrupted_one() {
     let whole = run(make());
     for stop in [10, 17, 25, 30] {
         let mut first = make();
-        (0..stop).for_each(|_| drop(first.step()));
+        for _ in 0..stop {
+            first.step();
+        }
         let mut second = make();
         second.restore(&first.state(), first.steps_done()).unwrap();
         assert_eq!(run(second).weights(), whole.weights(), "stopped after {stop}");
