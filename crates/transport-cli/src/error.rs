@@ -7,6 +7,7 @@ use transport_sde::simulate::named::ProcessError;
 use transport_ot::OtError;
 use transport_train::bridge::FitError;
 use transport_train::config::ConfigError;
+use transport_train::evaluate::UnknownMeasure;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
 use transport_train::{RunError, TrainError};
@@ -41,6 +42,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Distance(#[from] OtError),
     #[error(transparent)]
+    Measure(#[from] UnknownMeasure),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -58,6 +61,7 @@ impl CliError {
                         | FitError::Time { .. }
                         | FitError::Backwards { .. },
                 )
+                | Self::Measure(_)
                 | Self::Langevin(SampleError::Plan(_))
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))

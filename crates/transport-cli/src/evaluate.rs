@@ -4,7 +4,9 @@ use crate::args::EvaluateArgs;
 use crate::error::CliError;
 use crate::{output, train};
 use serde_json::json;
-use transport_train::evaluate::{Good, Report};
+use std::path::Path;
+use transport_train::evaluate::{Estimate, Good, Measure, Options, Report, evaluate_with};
+use transport_train::store::write_text;
 use transport_train::{Folder, Run};
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
@@ -13,41 +15,64 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
         let message = format!("-n {}: an evaluation needs at least 2 samples", args.n);
         return Err(CliError::Usage(message));
     }
+    let measures = match &args.metrics {
+        None => Measure::ALL.to_vec(),
+        Some(names) => {
+            names.iter().map(|n| Measure::by_name(n.trim())).collect::<Result<_, _>>()?
+        }
+    };
     let run = Run::open_on(&args.run, args.device.as_deref())?;
-    match transport_train::evaluate(&run, args.n, args.seed)? {
-        Some(report) => print(&report),
+    let options = Options { samples: args.n, seed: args.seed, measures };
+    match evaluate_with(&run, &options)? {
+        Some(report) => {
+            print(&report);
+            args.json.as_deref().map_or(Ok(()), |path| write(&report, path))?;
+        }
         None => output::line("no rows were held out (--split 0): there is nothing to compare with"),
     }
     Ok(())
 }
 
-/// The table of metrics.
+/// The table of metrics, and what looks like collapse.
 pub(crate) fn print(report: &Report) {
     output::line(&format!(
         "\n{} samples against {} held-out rows\n",
         report.samples, report.held_out
     ));
-    let head = ["metric", "model", "gaussian", "floor", "good is"];
+    let head = ["metric", "model", "", "gaussian", "floor", "", "good is"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let number = |v: f64| format!("{v:.4}");
+    let interval = |e: Estimate| format!("[{:.4}, {:.4}]", e.low, e.high);
     for metric in &report.metrics {
         let good = match metric.good {
             Good::Low => "low",
             Good::High => "high",
             Good::Near => "near the floor",
         };
-        let number = |v: f64| format!("{v:.4}");
         rows.push(vec![
             metric.name.clone(),
-            number(metric.model),
-            number(metric.gaussian),
-            metric.floor.map_or_else(|| "-".to_owned(), number),
+            number(metric.model.value),
+            interval(metric.model),
+            number(metric.gaussian.value),
+            metric.floor.map_or_else(|| "-".to_owned(), |floor| number(floor.value)),
+            metric.floor.map_or_else(String::new, interval),
             good.to_owned(),
         ]);
     }
     output::table(&rows);
     output::line(
-        "\n  gaussian: the same metric of a fitted Gaussian; floor: of real data in the place of samples",
+        "\n  brackets: 95 % bootstrap intervals; gaussian: of a fitted Gaussian; floor: of real data in \
+         the place of samples",
     );
+    report.warnings.iter().for_each(|warning| output::line(&format!("  warning: {warning}")));
+}
+
+fn write(report: &Report, path: &Path) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(report)
+        .map_err(|e| CliError::Usage(format!("{}: {e}", path.display())))?;
+    write_text(path, &(text + "\n"))?;
+    output::note(&format!("wrote {}", path.display()));
+    Ok(())
 }
 
 /// Adds the evaluation to `metrics.jsonl`.

@@ -2,9 +2,11 @@
 
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::context::ContextError;
+use crate::evaluate::CompareError;
 use crate::problem::{ProblemError, Schema};
 use crate::registry::{self, Capabilities, Generator, OpenError};
 use crate::store::{Archive, Folder, StoreError};
+use crate::validation::Validation;
 use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -56,6 +58,10 @@ pub struct Card {
     pub rows: usize,
     /// Steps it was trained for.
     pub steps: u64,
+    /// The lowest validation loss, where there were validation rows: the kept weights are those of
+    /// its step when the configuration keeps the best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Validation>,
 }
 
 /// What to draw.
@@ -105,6 +111,9 @@ pub enum RunError {
     /// The context asked for.
     #[error(transparent)]
     Context(#[from] ContextError),
+    /// The comparison with data.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Nothing was asked for.
     #[error("0 samples were asked for: n is at least 1")]
     NoSamples,

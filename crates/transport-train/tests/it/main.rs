@@ -2,10 +2,12 @@
 
 mod bridges;
 mod data;
+mod evaluation;
 mod files;
 mod objectives;
 mod optim;
 mod sessions;
+mod validation;
 
 use std::path::Path;
 use transport_train::config::Config;
