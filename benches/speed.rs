@@ -90,7 +90,7 @@ fn derivatives(c: &mut Criterion) {
     for (batch, dim) in [(256, 2), (64, 8)] {
         let net = MlpConfig { width: 256, depth: 3, frequencies: 16 };
         let (schedule, prediction) = (Named::Rectified, Prediction::Velocity);
-        let config = DynamicsConfig { schedule, prediction, net };
+        let config = DynamicsConfig { schedule, head: prediction.into(), net, uncertainty: false };
         let model = Dynamics::new(&config, dim, 0, &Noise::new(0, 1), &space());
         let field = model.given(None);
         let x: Tensor<2> = Noise::new(1, batch).normal(dim, &space());

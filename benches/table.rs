@@ -4,7 +4,8 @@
 //! A line `train WIDTH BATCH DIM SECONDS` answers optimiser steps per second; `sample WIDTH DIM
 //! POINTS STEPS SECONDS` answers Euler steps of the whole set per second; `jvp` and `divergence`
 //! with `WIDTH BATCH DIM SECONDS` answer evaluations per second; `gemm M K N SECONDS` answers
-//! GFLOP/s of all threads together. Without lines it does nothing, so that it builds and runs as a bench.
+//! GFLOP/s of all threads together; `flow-train`, `flow-log-prob` and `flow-sample` with `MODEL WIDTH
+//! BATCH DIM SECONDS` answer steps or whole batches per second. Without lines it does nothing, so that it builds and runs as a bench.
 //!
 //! python benches/compare.py
 use burn::tensor::Tensor;
@@ -81,8 +82,8 @@ fn sample(width: usize, dim: usize, points: usize, steps: usize, seconds: f64) -
 fn derivative(width: usize, batch: usize, dim: usize, seconds: f64, trace: bool) -> f64 {
     let space = Space::f32(&select(None).expect("a device"));
     let net = MlpConfig { width, depth: 3, frequencies: 16 };
-    let config =
-        DynamicsConfig { schedule: Named::Rectified, prediction: Prediction::Velocity, net };
+    let (schedule, head) = (Named::Rectified, Prediction::Velocity.into());
+    let config = DynamicsConfig { schedule, head, net, uncertainty: false };
     let model = Dynamics::new(&config, dim, 0, &Noise::new(0, 1), &space);
     let field = model.given(None);
     let (x, u) =
@@ -116,6 +117,48 @@ fn gemm(m: usize, k: usize, n: usize, seconds: f64) -> f64 {
     })
 }
 
+const FLOWS: [&str; 4] = ["realnvp", "maf", "nsf", "nsf-ar"];
+
+/// A flow in zuko's form on normal rows.
+fn flow(model: usize, width: usize, batch: usize, dim: usize) -> (Config, Problem) {
+    let mut config = Config::new("moons", FLOWS[model]).expect("a model");
+    for (name, value) in [("width", width), ("depth", 2), ("layers", 3)] {
+        config.model.settings.insert(name.into(), (value as i64).into());
+    }
+    config.model.settings.insert("plain".into(), true.into());
+    config.train.batch_size = batch;
+    let mut problem = Problem::prepare(&config.data, 0).expect("a law");
+    let states = Noise::new(3, 4096).normal_values(dim).into_iter().map(|v| v as f32).collect();
+    problem.rows = Arc::new(Rows { states, dim, contexts: Vec::new(), context_dim: 0 });
+    (config, problem)
+}
+
+fn flow_train(model: usize, width: usize, batch: usize, dim: usize, seconds: f64) -> f64 {
+    let (config, problem) = flow(model, width, batch, dim);
+    let space = Space::f32(&select(None).expect("a device"));
+    let entry = registry::model(FLOWS[model]).expect("a model");
+    let mut training = entry.begin(&config, &problem, &space).expect("settings");
+    rayon::scope(|_| rate(seconds, || assert!(training.step().loss.is_finite())))
+}
+
+/// Densities of `batch` points, or as many samples, a second.
+fn flow_rows(task: &str, [model, width, batch, dim]: [usize; 4], seconds: f64) -> f64 {
+    let (config, problem) = flow(model, width, batch, dim);
+    let space = Space::f32(&select(None).expect("a device"));
+    let entry = registry::model(FLOWS[model]).expect("a model");
+    let weights = entry.begin(&config, &problem, &space).expect("settings").weights();
+    let shape = Shape { dim, context: 0, image: None };
+    let model = entry.open(&config, &shape, &weights, &space).expect("weights");
+    let (x, noise) = (Noise::new(1, batch).normal_values(dim), Noise::new(0, batch));
+    rate(seconds, || {
+        if task == "flow-sample" {
+            black_box(model.sample(&noise, None, &config.sample).expect("finite"));
+        } else {
+            black_box(model.log_prob(&x, None, &config.sample).expect("finite"));
+        }
+    })
+}
+
 fn answer(line: &str) -> f64 {
     let mut words = line.split_whitespace();
     let task = words.next().expect("a task");
@@ -128,6 +171,8 @@ fn answer(line: &str) -> f64 {
         "jvp" => derivative(n(0), n(1), n(2), seconds, false),
         "divergence" => derivative(n(0), n(1), n(2), seconds, true),
         "gemm" => gemm(n(0), n(1), n(2), seconds),
+        "flow-train" => flow_train(n(0), n(1), n(2), n(3), seconds),
+        "flow-log-prob" | "flow-sample" => flow_rows(task, [n(0), n(1), n(2), n(3)], seconds),
         other => panic!("unknown task `{other}`"),
     }
 }

@@ -59,7 +59,7 @@ fn fit(d: usize, epsilon: f64, steps: u64, space: &Space) -> Result<(), Box<dyn 
     let states = ends.iter().map(|v| *v as f32).collect();
     let rows = Rows { states, dim: d, contexts: Vec::new(), context_dim: 0 };
     let objective = LightLoss { source: Source::Law(Arc::new(Gaussian::standard(d))) };
-    let train = LoopConfig { steps, batch_size: 512, shards: 1, seed: 0 };
+    let train = LoopConfig { steps, batch_size: 512, shards: 1, seed: 0, ..LoopConfig::default() };
     let optim = OptimConfig { lr: 1e-2, weight_decay: 0.0, ..OptimConfig::default() };
     let mut trainer = Trainer::new(model, objective, Arc::new(rows), train, optim, space);
     while trainer.steps_done() < trainer.steps_total() {

@@ -57,7 +57,12 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--steps" => found.steps = value.parse()?,
             "--seeds" => found.seeds = value.parse()?,
             "--figure" => found.figure = value.into(),
-            _ => return Err(format!("unknown {flag}: --data --time --columns --steps --seeds --figure").into()),
+            _ => {
+                return Err(format!(
+                    "unknown {flag}: --data --time --columns --steps --seeds --figure"
+                )
+                .into());
+            }
         }
     }
     Ok(found)
@@ -113,12 +118,19 @@ enum Learned {
     Bridge(Imf),
 }
 
-fn learn(cells: &Cells, left: usize, method: &str, seed: u64, steps: u64, space: &Space) -> Result<Learned, Box<dyn Error>> {
+fn learn(
+    cells: &Cells,
+    left: usize,
+    method: &str,
+    seed: u64,
+    steps: u64,
+    space: &Space,
+) -> Result<Learned, Box<dyn Error>> {
     let d = cells.d;
     let kept: Vec<usize> = (0..cells.times.len()).filter(|k| *k != left).collect();
     let times: Vec<f64> = kept.iter().map(|k| cells.times[*k]).collect();
     let laws = kept.iter().map(|k| source(&cells.rows[*k], d)).collect();
-    let train = LoopConfig { steps, batch_size: 256, shards: 1, seed };
+    let train = LoopConfig { steps, batch_size: 256, shards: 1, seed, ..LoopConfig::default() };
     let optim = OptimConfig { lr: 1e-3, ..OptimConfig::default() };
     let init = Noise::new(seed, 1).purpose("init");
     let states = vec![0.0; 1024 * d];
@@ -135,7 +147,8 @@ fn learn(cells: &Cells, left: usize, method: &str, seed: u64, steps: u64, space:
             let paths = Snapshots::new(&times, laws, Pairing::Exact, SIGMA)?;
             let clock = paths.clock().to_vec();
             let net = FlowAndScore::new(&NET, d, Activation::Selu, SIGMA, &init, space);
-            let trainer = Trainer::new(net, FlowAndScoreMatching(paths), blank, train, optim, space);
+            let trainer =
+                Trainer::new(net, FlowAndScoreMatching(paths), blank, train, optim, space);
             Learned::Both(run(trainer).averaged()?, clock)
         }
         _ => {
@@ -156,12 +169,18 @@ fn learn(cells: &Cells, left: usize, method: &str, seed: u64, steps: u64, space:
 }
 
 /// The cells of the time before, carried to the time left out.
-fn predict(learned: &Learned, cells: &Cells, left: usize, space: &Space) -> Result<Vec<f64>, Box<dyn Error>> {
+fn predict(
+    learned: &Learned,
+    cells: &Cells,
+    left: usize,
+    space: &Space,
+) -> Result<Vec<f64>, Box<dyn Error>> {
     let d = cells.d;
     let x = cells.rows[left - 1].clone();
     let n = x.len() / d;
     let start = space.tensor(x, [n, d]);
-    let share = (cells.times[left] - cells.times[left - 1]) / (cells.times[left + 1] - cells.times[left - 1]);
+    let share = (cells.times[left] - cells.times[left - 1])
+        / (cells.times[left + 1] - cells.times[left - 1]);
     let ode = |field: &dyn Field, clock: &[f64]| -> Result<Vec<f64>, Box<dyn Error>> {
         let (a, b) = (clock[left - 1], clock[left]);
         let grid = Grid::uniform(Interval { start: a, end: a + share * (b - a) }, 100)?;
@@ -183,7 +202,8 @@ fn midpoints(cells: &Cells, left: usize, optimal: bool) -> Result<Vec<f64>, Box<
     let d = cells.d;
     let (x, y) = (&cells.rows[left - 1], &cells.rows[left + 1]);
     let (n, m) = (x.len() / d, y.len() / d);
-    let share = (cells.times[left] - cells.times[left - 1]) / (cells.times[left + 1] - cells.times[left - 1]);
+    let share = (cells.times[left] - cells.times[left - 1])
+        / (cells.times[left + 1] - cells.times[left - 1]);
     let pairs: Vec<(usize, usize)> = if optimal {
         let (a, b) = (vec![1.0 / n as f64; n], vec![1.0 / m as f64; m]);
         let plan = exact(&Euclidean::squared(x, y, d)?, &a, &b)?;
@@ -234,7 +254,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn figure(cells: &Cells, of: &Arguments, space: &Space) -> Result<(), Box<dyn Error>> {
     let d = cells.d;
     // No time is left out.
-    let Learned::Flow(net, clock) = learn(cells, cells.times.len(), "ot-cfm", 0, of.steps, space)? else {
+    let Learned::Flow(net, clock) = learn(cells, cells.times.len(), "ot-cfm", 0, of.steps, space)?
+    else {
         return Err("a flow was asked for".into());
     };
     let start = cells.rows[0].clone();
@@ -246,8 +267,15 @@ fn figure(cells: &Cells, of: &Arguments, space: &Space) -> Result<(), Box<dyn Er
         let plane: Vec<f64> = to_host(state).chunks_exact(d).flat_map(|r| [r[0], r[1]]).collect();
         frames.push(Frame { t: *t, points: Points::new(&plane, 2)? });
     }
-    let data: Vec<f64> =
-        cells.rows.iter().flatten().copied().collect::<Vec<_>>().chunks_exact(d).flat_map(|r| [r[0], r[1]]).collect();
+    let data: Vec<f64> = cells
+        .rows
+        .iter()
+        .flatten()
+        .copied()
+        .collect::<Vec<_>>()
+        .chunks_exact(d)
+        .flat_map(|r| [r[0], r[1]])
+        .collect();
     let names = ("first", "second");
     trajectories(&of.figure, &frames, Some(&Points::new(&data, 2)?), names)?;
     println!("wrote {}", of.figure.display());

@@ -83,7 +83,13 @@ struct Outcome {
     speed: f64,
 }
 
-fn ours(task: &Task, method: &str, seed: u64, start: &[f64], steps: u64) -> Result<Outcome, Box<dyn Error>> {
+fn ours(
+    task: &Task,
+    method: &str,
+    seed: u64,
+    start: &[f64],
+    steps: u64,
+) -> Result<Outcome, Box<dyn Error>> {
     let space = Space::f32(&select(None)?);
     let began = Instant::now();
     let field = fit(task, method, &Budget { steps, seed }, &space)?;
@@ -108,7 +114,8 @@ fn cell(task: &Task, method: &str, seed: u64, of: &Arguments) -> Result<String, 
     let start = draws(&task.source, seed, "start", n);
     let test = draws(&task.target, seed, "test", n);
     let other = draws(&task.target, seed, "other", n);
-    let points = |what: &str| of.out.join("points").join(format!("{}-{seed}-{what}.npy", task.name));
+    let points =
+        |what: &str| of.out.join("points").join(format!("{}-{seed}-{what}.npy", task.name));
     write_npy(&points("start"), &Table::new(vec!["x".into(), "y".into()], start.clone())?)?;
     let Outcome { end, energy, speed } = if method.starts_with("torchcfm-") {
         theirs(&points(method))?
@@ -124,10 +131,7 @@ fn cell(task: &Task, method: &str, seed: u64, of: &Arguments) -> Result<String, 
         Ok((mean - distance).abs() / distance)
     };
     let (whole, noise) = (npe(0..n)?, (npe(0..n / 2)? - npe(n / 2..n)?).abs());
-    Ok(format!(
-        "{},{method},{seed},{w2:.4},{floor:.4},{whole:.5},{noise:.5},{speed:.0}",
-        task.name
-    ))
+    Ok(format!("{},{method},{seed},{w2:.4},{floor:.4},{whole:.5},{noise:.5},{speed:.0}", task.name))
 }
 
 fn done(path: &Path, start: &str) -> bool {

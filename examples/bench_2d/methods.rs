@@ -11,14 +11,21 @@ use transport::models::bridge::FlowAndScore;
 use transport::models::net::{TimeMlp, TimeMlpConfig};
 use transport::train::batch::Rows;
 use transport::train::bridge::{
-    Conditional, Coupled, Ends, FlowAndScoreMatching, Imf, ImfConfig, Pairing, Source,
-    transported,
+    Conditional, Coupled, Ends, FlowAndScoreMatching, Imf, ImfConfig, Pairing, Source, transported,
 };
 use transport::train::optim::OptimConfig;
 use transport::train::trainer::{LoopConfig, Trainer, Training};
 
 pub const METHODS: [&str; 10] = [
-    "fm", "i-cfm", "ot-cfm", "sb-cfm", "rf", "sf2m-exact", "sf2m-i", "dsbm-imf", "torchcfm-i-cfm",
+    "fm",
+    "i-cfm",
+    "ot-cfm",
+    "sb-cfm",
+    "rf",
+    "sf2m-exact",
+    "sf2m-i",
+    "dsbm-imf",
+    "torchcfm-i-cfm",
     "torchcfm-ot-cfm",
 ];
 
@@ -37,7 +44,13 @@ pub struct Budget {
 
 impl Budget {
     fn train(&self, share: u64) -> LoopConfig {
-        LoopConfig { steps: self.steps / share, batch_size: 512, shards: 1, seed: self.seed }
+        LoopConfig {
+            steps: self.steps / share,
+            batch_size: 512,
+            shards: 1,
+            seed: self.seed,
+            ..LoopConfig::default()
+        }
     }
 
     fn optim(&self) -> OptimConfig {
@@ -108,7 +121,14 @@ fn trained(
 ) -> Result<TimeMlp, Box<dyn Error>> {
     let init = Noise::new(budget.seed, 1).purpose("init");
     let net = TimeMlp::new(&NET, 2, 0, SELU, &init, space);
-    let trainer = Trainer::new(net, VelocityMatching(objective), data, budget.train(share), budget.optim(), space);
+    let trainer = Trainer::new(
+        net,
+        VelocityMatching(objective),
+        data,
+        budget.train(share),
+        budget.optim(),
+        space,
+    );
     Ok(run(trainer).averaged()?)
 }
 

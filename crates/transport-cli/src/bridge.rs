@@ -103,7 +103,10 @@ fn snapshots(args: &BridgeArgs) -> Result<Vec<(f64, Table)>, CliError> {
     let columns = args.columns.as_deref();
     if let (Some(source), Some(target)) = (&args.source, &args.target) {
         let ends = [(0.0, source), (1.0, target)];
-        return ends.into_iter().map(|(t, name)| Ok((t, rows(name, columns, args.seed)?))).collect();
+        return ends
+            .into_iter()
+            .map(|(t, name)| Ok((t, rows(name, columns, args.seed)?)))
+            .collect();
     }
     let (Some(name), Some(time)) = (&args.snapshots, &args.time_column) else {
         return Err(CliError::Usage("--source and --target, or --snapshots".to_owned()));
@@ -189,7 +192,12 @@ fn distances(
 }
 
 /// The first two columns on the way.
-fn figure(args: &BridgeArgs, states: &[Table], knots: &[f64], last: &Table) -> Result<(), CliError> {
+fn figure(
+    args: &BridgeArgs,
+    states: &[Table],
+    knots: &[f64],
+    last: &Table,
+) -> Result<(), CliError> {
     let plane = |table: &Table| -> Result<Points, CliError> {
         let rows = (0..table.rows().min(DRAWN)).flat_map(|r| table.row(r)[..2].to_vec());
         Ok(Points::new(&rows.collect::<Vec<_>>(), 2)?)

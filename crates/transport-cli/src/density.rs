@@ -3,12 +3,13 @@
 use crate::args::DensityArgs;
 use crate::error::CliError;
 use crate::{output, train};
-use transport_data::{Table, write_csv, write_npy};
+use std::path::Path;
+use transport_data::{DataError, Table, write_csv, write_npy};
 use transport_train::{Run, problem};
 
 pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
     train::threads(args.threads)?;
-    let write = match args.output.extension().and_then(|e| e.to_str()) {
+    let write: Write = match args.output.extension().and_then(|e| e.to_str()) {
         Some("csv") => write_csv,
         Some("npy") => write_npy,
         _ => {
@@ -21,10 +22,46 @@ pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
     let mut source = run.config().data.clone();
     source.source.clone_from(&args.data);
     let rows = problem::load(&source, run.config().train.seed)?.table;
+    if run.bounds_density()? {
+        return bound(args, &run, &rows, write);
+    }
     let log_prob = run.log_prob(&rows)?;
     let (mean, error) = mean_and_error(&log_prob);
     write(&args.output, &Table::new(vec!["log_prob".into()], log_prob)?)?;
     output::line(&format!("log-density: {mean:.4} ± {error:.4} nats over {} rows", rows.rows()));
+    output::note(&format!("wrote {}", args.output.display()));
+    Ok(())
+}
+
+type Write = fn(&Path, &Table) -> Result<(), DataError>;
+
+/// A bound where the model has one in the place of a density.
+fn bound(args: &DensityArgs, run: &Run, rows: &Table, write: Write) -> Result<(), CliError> {
+    if args.draws == 0 {
+        let message = "--draws is 0: a whole number of at least 1".to_owned();
+        return Err(CliError::Usage(message));
+    }
+    let bound = run.log_prob_bound(rows, args.draws, run.config().train.seed)?;
+    let names = vec!["log_prob_bound".to_owned(), "std_err".to_owned()];
+    let pairs = bound.values.iter().zip(&bound.std_errs).flat_map(|(v, e)| [*v, *e]);
+    write(&args.output, &Table::new(names, pairs.collect())?)?;
+    let finite: Vec<f64> = bound.values.iter().copied().filter(|v| v.is_finite()).collect();
+    let (mean, error) = mean_and_error(&finite);
+    let what = if bound.discrete { "log-probability" } else { "log-density" };
+    let draws = args.draws;
+    output::line(&format!(
+        "{what} ≥ {mean:.4} ± {error:.4} nats over {} rows ({draws} draws a row)",
+        finite.len()
+    ));
+    if finite.len() < rows.rows() {
+        let off = rows.rows() - finite.len();
+        output::note(&format!("{off} rows leave a column that was constant in training: −∞ each"));
+    }
+    if bound.discrete {
+        let d = run.card().schema.names.len() as f64;
+        let bits = |nats: f64| nats / (d * std::f64::consts::LN_2);
+        output::line(&format!("bits/dim ≤ {:.4} ± {:.4}", -bits(mean), bits(error)));
+    }
     output::note(&format!("wrote {}", args.output.display()));
     Ok(())
 }

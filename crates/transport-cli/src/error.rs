@@ -1,15 +1,17 @@
 //! What the binary can fail with: a library's error, or a flag that does not fit.
 
 use transport_data::DataError;
+use transport_ot::OtError;
 use transport_sde::langevin::SampleError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
-use transport_ot::OtError;
 use transport_train::bridge::FitError;
 use transport_train::config::ConfigError;
+use transport_train::evaluate::ClassifierError;
 use transport_train::evaluate::UnknownMeasure;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
+use transport_train::variational::{FitError, ImportanceError};
 use transport_train::{RunError, TrainError};
 use transport_viz::VizError;
 
@@ -44,6 +46,12 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Measure(#[from] UnknownMeasure),
     #[error(transparent)]
+    Fit(#[from] FitError),
+    #[error(transparent)]
+    Importance(#[from] ImportanceError),
+    #[error(transparent)]
+    Classifier(#[from] ClassifierError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -63,6 +71,7 @@ impl CliError {
                 )
                 | Self::Measure(_)
                 | Self::Langevin(SampleError::Plan(_))
+                | Self::Fit(FitError::Flow(_) | FitError::Nothing { .. })
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))
                 | Self::Problem(ProblemError::UnknownSource { .. })

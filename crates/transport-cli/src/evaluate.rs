@@ -5,7 +5,9 @@ use crate::error::CliError;
 use crate::{output, train};
 use serde_json::json;
 use std::path::Path;
-use transport_train::evaluate::{Estimate, Good, Measure, Options, Report, evaluate_with};
+use transport_train::evaluate::{
+    Classified, Classifier, Estimate, Good, Measure, Options, Report, evaluate_with,
+};
 use transport_train::store::write_text;
 use transport_train::{Folder, Run};
 
@@ -21,7 +23,10 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
             names.iter().map(|n| Measure::by_name(n.trim())).collect::<Result<_, _>>()?
         }
     };
-    let run = Run::open_on(&args.run, args.device.as_deref())?;
+    let device = args.device.as_deref();
+    let run = Run::open_on(&args.run, device)?;
+    let open = |path: &Path| Classifier::open_on(path, device);
+    let classifier = args.classifier.as_deref().map(open).transpose()?;
     let options = Options { samples: args.n, seed: args.seed, measures };
     match evaluate_with(&run, &options)? {
         Some(report) => {
@@ -30,7 +35,26 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
         }
         None => output::line("no rows were held out (--split 0): there is nothing to compare with"),
     }
+    if let Some(classifier) = classifier {
+        classifier.judge_run(&run, args.n, args.seed)?.iter().for_each(print_classified);
+    }
     Ok(())
+}
+
+/// What a classifier says.
+fn print_classified(judged: &Classified) {
+    let (samples, held_out) = (judged.samples, judged.held_out);
+    output::line(&format!("\nclassifier: {samples} samples, {held_out} held-out rows\n"));
+    let (model, floor) = (judged.model, judged.floor);
+    let mut rows = vec![["metric", "model", "floor", "good is"].map(str::to_owned).to_vec()];
+    for (name, model, floor, good) in [
+        ("sure >= 0.8", model.sure, floor.sure, "high"),
+        ("smallest class share", model.smallest_share, floor.smallest_share, "near the floor"),
+        ("Fréchet distance", model.frechet, floor.frechet, "low"),
+    ] {
+        rows.push(vec![name.into(), format!("{model:.4}"), format!("{floor:.4}"), good.into()]);
+    }
+    output::table(&rows);
 }
 
 /// The table of metrics, and what looks like collapse.
@@ -42,7 +66,10 @@ pub(crate) fn print(report: &Report) {
     let head = ["metric", "model", "", "gaussian", "floor", "", "good is"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let number = |v: f64| format!("{v:.4}");
-    let interval = |e: Estimate| format!("[{:.4}, {:.4}]", e.low, e.high);
+    let interval = |e: Estimate| match e.low.is_nan() {
+        true => String::new(),
+        false => format!("[{:.4}, {:.4}]", e.low, e.high),
+    };
     for metric in &report.metrics {
         let good = match metric.good {
             Good::Low => "low",

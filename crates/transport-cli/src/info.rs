@@ -23,6 +23,14 @@ fn owned(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|c| (*c).to_owned()).collect()
 }
 
+fn density(known: bool, bounded: bool) -> &'static str {
+    match (known, bounded) {
+        (true, _) => "yes",
+        (false, true) => "bound",
+        (false, false) => "no",
+    }
+}
+
 fn list() {
     output::line("models");
     let mut rows = vec![owned(&["name", "objective", "log-density", "context", "what it is"])];
@@ -32,7 +40,7 @@ fn list() {
         rows.push(owned(&[
             entry.name(),
             entry.objective(),
-            tick(can.log_prob),
+            density(can.log_prob, entry.bounds_density()),
             tick(can.context),
             entry.summary(),
         ]));
@@ -57,6 +65,7 @@ fn list() {
     for name in problem::names() {
         let what = match name {
             "digits" => "1797 handwritten digits, 8×8 pixels (UCI, CC BY 4.0), shipped",
+            _ if name.starts_with("sbi-") => "parameters theta1… and simulated data x1…",
             _ => "2-D law",
         };
         rows.push(owned(&[name, what]));
@@ -110,7 +119,7 @@ fn describe(run: &Run) -> Result<(), CliError> {
         vec!["images".into(), image],
         vec!["context".into(), if context.is_empty() { "none".into() } else { context.join(", ") }],
         vec!["sampled by".into(), format!("{}, {} steps", plan.solver.name(), plan.steps)],
-        vec!["log-density".into(), if can.log_prob { "yes".into() } else { "no".into() }],
+        vec!["log-density".into(), density(can.log_prob, run.bounds_density()?).into()],
     ]);
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`args`] | what can be typed |
 //! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`bridge`], [`info`] | the commands |
+//! | [`fit_density`] | flows without data |
 //! | [`start`] | where a simulation starts |
 //! | [`targets`] | the densities that samplers can be pointed at, by name |
 //! | [`counter`] | the bar of a loop whose length is known |
@@ -19,6 +20,7 @@ mod density;
 mod error;
 mod evaluate;
 mod figures;
+mod fit_density;
 mod info;
 mod langevin;
 mod output;
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Langevin(args) => langevin::run(&args),
         Command::Bridge(args) => bridge::run(&args),
         Command::Carry(args) => bridge::carry(&args).map(|()| 0),
+        Command::FitDensity(args) => fit_density::run(&args),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {

@@ -1,12 +1,43 @@
 //! The densities that samplers can be pointed at, by name.
 
 use crate::error::{self, CliError};
-use transport_core::law::{Density, Gaussian, Mixture, plane};
+use transport_core::law::{Banana, Density, Funnel, Gaussian, Mixture, plane};
 use transport_sde::langevin::{LogDensity, Smoothed, Target};
 
 /// What `--target` can name.
-pub(crate) const NAMES: [&str; 6] =
-    ["gaussian", "mixture", "8gaussians", "funnel", "rings", "checkerboard"];
+pub(crate) const NAMES: [&str; 8] = [
+    "gaussian",
+    "mixture",
+    "8gaussians",
+    "banana",
+    "funnel",
+    "neal-funnel",
+    "rings",
+    "checkerboard",
+];
+
+/// The density of that name in `dim` dimensions, in closed form and normalised.
+pub(crate) fn density(name: &str, dim: usize) -> Result<Box<dyn Density>, CliError> {
+    if dim < 2 {
+        return Err(CliError::Usage(format!("--dim is {dim}: at least 2")));
+    }
+    if dim > 2 && !["banana", "funnel", "neal-funnel"].contains(&name) && NAMES.contains(&name) {
+        return Err(CliError::Usage(format!(
+            "`{name}` is a law of the plane: --dim goes with banana, funnel and neal-funnel"
+        )));
+    }
+    if let Some(mixture) = blurrable(name) {
+        return Ok(Box::new(mixture));
+    }
+    Ok(match name {
+        "banana" => Box::new(Banana::haario(dim)),
+        "funnel" => Box::new(Funnel { dim, ..Funnel::default() }),
+        "neal-funnel" => Box::new(Funnel::neal(dim)),
+        "rings" => Box::new(plane::Rings::default()),
+        "checkerboard" => Box::new(plane::Checkerboard),
+        _ => return Err(unknown(name)),
+    })
+}
 
 /// The density of that name.
 pub(crate) fn target(name: &str) -> Result<Box<dyn Target>, CliError> {
@@ -14,7 +45,9 @@ pub(crate) fn target(name: &str) -> Result<Box<dyn Target>, CliError> {
         return Ok(Box::new(mixture));
     }
     Ok(match name {
-        "funnel" => Box::new(plane::Funnel::default()),
+        "banana" => Box::new(Banana::default()),
+        "funnel" => Box::new(Funnel::default()),
+        "neal-funnel" => Box::new(Funnel::neal(2)),
         "rings" => by_tape(plane::Rings::default()),
         "checkerboard" => by_tape(plane::Checkerboard),
         _ => return Err(unknown(name)),

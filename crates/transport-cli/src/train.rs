@@ -83,6 +83,7 @@ fn plan(args: &TrainArgs, folder: &Folder) -> Result<Config, CliError> {
     set(&mut config.data.validation, &args.validation);
     set(&mut config.train.patience, &args.patience);
     set(&mut config.train.keep, &args.keep);
+    set(&mut config.data.points, &args.points);
     set(&mut config.train.steps, &args.steps);
     set(&mut config.train.batch_size, &args.batch_size);
     set(&mut config.train.seed, &args.seed);

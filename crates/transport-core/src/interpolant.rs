@@ -45,7 +45,8 @@ impl<S: Schedule> Interpolant<S> {
         self.combine(x0, x1, t, weights)
     }
 
-    fn combine(
+    /// `a(t) x₀ + b(t) x₁` with `(a, b)` the weights.
+    pub(crate) fn combine(
         &self,
         x0: Tensor<2>,
         x1: Tensor<2>,

@@ -10,6 +10,7 @@
 //! | [`schedule`] | `x_t = α(t) x₁ + σ(t) x₀` on the transport clock, and the adaptor [`schedule::Noising`] |
 //! | [`process`] | the linear SDEs of the diffusion papers, on their own clock |
 //! | [`prediction`] | one change of basis among data, noise, v, score and velocity |
+//! | [`head`] | what a network's output means: a prediction, or EDM's preconditioned network |
 //! | [`interpolant`] | straight and curved bridges between paired points |
 //! | [`map`] | push-forwards, invertible maps, paths, and [`map::Transport`] |
 //! | [`field`] | time-dependent vector fields and their directional derivatives |
@@ -35,6 +36,7 @@
 
 pub mod device;
 pub mod field;
+pub mod head;
 pub mod interpolant;
 pub mod law;
 pub mod linalg;
@@ -48,6 +50,7 @@ pub mod time;
 
 pub use device::Space;
 pub use field::{Denoiser, Field, Jvp, ScoredField};
+pub use head::{Head, Preconditioning};
 pub use law::{Density, DensityEstimate, Law, Score, StdErr};
 pub use map::{Invertible, Path, PushForward, Trajectory, Transport};
 pub use noise::Noise;

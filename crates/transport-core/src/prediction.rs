@@ -41,13 +41,22 @@ pub struct Change {
     pub on_given: f64,
 }
 
+impl Change {
+    /// From what has coordinates `(p, q)` in (x₁, x₀) to what has `(u, w)`.
+    pub(crate) fn between((p, q): (f64, f64), (u, w): (f64, f64), c: &Coefs) -> Self {
+        let determinant = c.alpha * q - c.sigma * p;
+        let on_x = (u * q - w * p) / determinant;
+        Self { on_x, on_given: (c.alpha * w - c.sigma * u) / determinant }
+    }
+}
+
 impl Prediction {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Data, Self::Noise, Self::V, Self::Score, Self::Velocity];
 
     /// The coordinates in (x₁, x₀). The score is handled through the noise, whose coordinates
     /// stay finite at σ = 0.
-    fn coordinates(self, c: &Coefs) -> (f64, f64) {
+    pub(crate) fn coordinates(self, c: &Coefs) -> (f64, f64) {
         match self {
             Self::Data => (1.0, 0.0),
             Self::Noise | Self::Score => (0.0, 1.0),
@@ -82,18 +91,15 @@ impl Prediction {
         if self == target {
             return Change { on_x: 0.0, on_given: 1.0 };
         }
-        let ((p, q), (u, w)) = (self.coordinates(c), target.coordinates(c));
-        let determinant = c.alpha * q - c.sigma * p;
-        let (mut on_x, mut on_given) =
-            ((u * q - w * p) / determinant, (c.alpha * w - c.sigma * u) / determinant);
+        let mut change = Change::between(self.coordinates(c), target.coordinates(c), c);
         if self == Self::Score {
-            on_given *= -c.sigma;
+            change.on_given *= -c.sigma;
         }
         if target == Self::Score {
-            on_x /= -c.sigma;
-            on_given /= -c.sigma;
+            change.on_x /= -c.sigma;
+            change.on_given /= -c.sigma;
         }
-        Change { on_x, on_given }
+        change
     }
 
     /// Applies [`Prediction::to`] to a batch.

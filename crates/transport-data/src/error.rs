@@ -144,6 +144,20 @@ pub enum DataError {
         /// The value.
         value: f64,
     },
+    /// A value outside the interval that its column lies in.
+    #[error("row {row}, column `{column}`: {value} is not between {low} and {high}")]
+    OutsideSupport {
+        /// The row of data.
+        row: usize,
+        /// The column's name.
+        column: String,
+        /// The value.
+        value: f64,
+        /// The interval's lower end.
+        low: f64,
+        /// Its upper end.
+        high: f64,
+    },
     /// No column holds numbers.
     #[error("{}: no column holds numbers, only text ({})", path.display(), some(skipped))]
     NoNumericColumns {

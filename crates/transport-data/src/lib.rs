@@ -34,6 +34,7 @@ mod error;
 mod image_shape;
 mod read;
 mod scaler;
+mod support;
 mod table;
 mod write;
 
@@ -45,5 +46,6 @@ pub use read::{
     MAX_COLUMNS, MAX_LINE, MAX_VALUES, read, read_csv, read_idx, read_npy, read_png_folder,
 };
 pub use scaler::Scaler;
+pub use support::Support;
 pub use table::Table;
 pub use write::{write_csv, write_npy, write_npy_array};

@@ -4,11 +4,14 @@
 //! z_j = (x_j − m_j) / s_j    over the active columns j,    log|det dz/dx| = −Σ_j log s_j
 //! ```
 //!
+//! A column that lies in an interval is carried to the line before, by a [`Support`].
+//!
 //! A column that has one value in all training rows is not active: it has no density, so the model
 //! never sees it, and [`Scaler::inverse`] puts its value back.
 
 use serde::{Deserialize, Serialize};
 
+use crate::support::{Support, to_line};
 use crate::{DataError, Table};
 
 /// Affine scaling fitted on the training rows.
@@ -31,6 +34,8 @@ use crate::{DataError, Table};
 pub struct Scaler {
     columns: Vec<Column>,
     range: Option<(f64, f64)>,
+    /// One for each column, or none at all.
+    supports: Vec<Option<Support>>,
 }
 
 /// What happens to one column.
@@ -63,7 +68,32 @@ impl Scaler {
             }
         };
         let columns = constant.iter().enumerate().map(fit).collect::<Result<_, _>>()?;
-        Ok(Scaler { columns, range: None })
+        Ok(Scaler { columns, range: None, supports: Vec::new() })
+    }
+
+    /// [`Scaler::standardize`] with the columns that have a support carried to the line before: what
+    /// [`Scaler::inverse`] gives lies in it.
+    ///
+    /// # Errors
+    /// As [`Scaler::standardize`], and [`DataError::OutsideSupport`] at the first value outside.
+    ///
+    /// # Panics
+    /// When there is not one support, or `None`, for each column.
+    pub fn standardize_within(
+        table: &Table,
+        supports: &[Option<Support>],
+    ) -> Result<Scaler, DataError> {
+        assert_eq!(supports.len(), table.cols(), "a support or none for each column");
+        let constant = constants(table)?;
+        let active = supports.iter().zip(&constant).map(|(s, c)| s.filter(|_| c.is_none()));
+        let supports: Vec<Option<Support>> = active.collect();
+        if supports.iter().all(Option::is_none) {
+            return Scaler::standardize(table);
+        }
+        Ok(Scaler {
+            supports: supports.clone(),
+            ..Scaler::standardize(&to_line(table, &supports)?)?
+        })
     }
 
     /// All active columns by one mean and one standard deviation, as suits the pixels of an image.
@@ -87,7 +117,8 @@ impl Scaler {
         let first = constant.iter().position(Option::is_none).unwrap_or(0);
         let affine = affine(active).ok_or_else(|| too_wide(table, first))?;
         let column = |c: &Option<f64>| c.map_or(Column::Active(affine), Column::Constant);
-        Ok(Scaler { columns: constant.iter().map(column).collect(), range })
+        let columns = constant.iter().map(column).collect();
+        Ok(Scaler { columns, range, supports: Vec::new() })
     }
 
     /// The columns that had one value in all training rows.
@@ -109,21 +140,29 @@ impl Scaler {
     /// dropped whatever it holds; [`Scaler::off_support`] tells whether it holds its constant.
     ///
     /// # Errors
-    /// [`DataError::WrongWidth`].
+    /// [`DataError::WrongWidth`], and [`DataError::OutsideSupport`] for a value that is not in its
+    /// column's support.
     pub fn transform(&self, table: &Table) -> Result<Vec<f64>, DataError> {
         let (expected, found) = (self.input_dim(), table.cols());
         if expected != found {
             return Err(DataError::WrongWidth { expected, found });
         }
+        if self.supports.is_empty() {
+            return Ok(self.scaled(table));
+        }
+        Ok(self.scaled(&to_line(table, &self.supports)?))
+    }
+
+    fn scaled(&self, table: &Table) -> Vec<f64> {
         let mut values = Vec::with_capacity(table.rows() * self.output_dim());
-        for row in table.values().chunks_exact(found) {
+        for row in table.values().chunks_exact(table.cols()) {
             let active = row.iter().zip(&self.columns).filter_map(|(x, column)| match column {
                 Column::Active(a) => Some((x - a.mean) / a.scale),
                 Column::Constant(_) => None,
             });
             values.extend(active);
         }
-        Ok(values)
+        values
     }
 
     /// The model's space to data: `[rows, output_dim]` to `[rows, input_dim]`, the constants put
@@ -137,11 +176,11 @@ impl Scaler {
         let mut data = Vec::with_capacity(values.len() / dim * self.input_dim());
         for row in values.chunks_exact(dim) {
             let mut row = row.iter();
-            for column in &self.columns {
+            for (j, column) in self.columns.iter().enumerate() {
                 match column {
                     Column::Constant(value) => data.push(*value),
                     Column::Active(a) => {
-                        data.extend(row.next().map(|z| self.clip(z * a.scale + a.mean)))
+                        data.extend(row.next().map(|z| self.placed(j, z * a.scale + a.mean)))
                     }
                 }
             }
@@ -149,14 +188,32 @@ impl Scaler {
         data
     }
 
-    /// log|det d transform / dx| = −Σ log s over the active columns: what is added to a model's
-    /// log-density to state it in the units of the data.
+    /// log|det d transform / dx| of each row: what is added to a model's log-density to state it in
+    /// the units of the data. The rows lie in the columns' supports.
+    ///
+    /// # Panics
+    /// If a row is not as wide as the data.
+    pub fn log_abs_dets(&self, table: &Table) -> Vec<f64> {
+        assert_eq!(table.cols(), self.input_dim(), "columns of the table, columns of the scaler");
+        let scale = self.log_abs_det();
+        let slope = |row: &[f64]| -> f64 {
+            let columns = row.iter().zip(&self.supports);
+            columns.filter_map(|(x, support)| support.map(|s| s.log_slope(*x))).sum()
+        };
+        (0..table.rows()).map(|i| scale + slope(table.row(i))).collect()
+    }
+
+    /// −Σ log s over the active columns: all of [`Scaler::log_abs_dets`] where no column has a
+    /// support.
     pub fn log_abs_det(&self) -> f64 {
         -self.active().map(|a| a.scale.ln()).sum::<f64>()
     }
 
-    /// The scale `s` of all active columns, where they share one.
+    /// The scale `s` of all active columns, where they share one and none has a support.
     pub fn common_scale(&self) -> Option<f64> {
+        if !self.supports.is_empty() {
+            return None;
+        }
         let mut scales = self.active().map(|a| a.scale);
         let first = scales.next()?;
         scales.all(|s| s == first).then_some(first)
@@ -186,8 +243,13 @@ impl Scaler {
         })
     }
 
-    fn clip(&self, x: f64) -> f64 {
-        self.range.map_or(x, |(low, high)| x.clamp(low, high))
+    /// In the range of all columns, or the support of column `j`.
+    fn placed(&self, j: usize, x: f64) -> f64 {
+        match (self.supports.get(j), self.range) {
+            (Some(Some(support)), _) => support.from_line(x),
+            (_, Some((low, high))) => x.clamp(low, high),
+            _ => x,
+        }
     }
 }
 
@@ -251,6 +313,26 @@ struct Stored {
     scales: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     range: Vec<String>,
+    /// Of each column nothing, a lower end, or both ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    supports: Vec<Vec<String>>,
+}
+
+/// The ends of a support that are finite.
+fn ends(support: &Option<Support>) -> Vec<String> {
+    let ends = support.map(|s| s.ends());
+    let ends = ends.iter().flat_map(|(low, high)| [*low, *high]);
+    ends.filter(|end| end.is_finite()).map(decimal).collect()
+}
+
+fn support(ends: &[String]) -> Result<Option<Support>, DataError> {
+    let damaged = |_| DataError::DamagedScaler { field: "supports" };
+    match numbers(ends, "supports")?[..] {
+        [] => Ok(None),
+        [low] => Support::new(low, f64::INFINITY).map_err(damaged),
+        [low, high] => Support::new(low, high).map_err(damaged),
+        _ => Err(DataError::DamagedScaler { field: "supports" }),
+    }
 }
 
 impl From<Scaler> for Stored {
@@ -266,6 +348,7 @@ impl From<Scaler> for Stored {
             means: active.iter().map(|a| decimal(a.mean)).collect(),
             scales: active.iter().map(|a| decimal(a.scale)).collect(),
             range: scaler.range.map_or(vec![], |(low, high)| vec![decimal(low), decimal(high)]),
+            supports: scaler.supports.iter().map(ends).collect(),
         }
     }
 }
@@ -307,7 +390,12 @@ impl TryFrom<Stored> for Scaler {
             Some((_, value)) => Some(Column::Constant(*value)),
             None => affine.next().map(Column::Active),
         });
-        Ok(Scaler { columns: columns.collect(), range })
+        let supports =
+            stored.supports.iter().map(|ends| support(ends)).collect::<Result<Vec<_>, _>>()?;
+        if !supports.is_empty() && supports.len() != stored.columns {
+            return Err(damaged("supports"));
+        }
+        Ok(Scaler { columns: columns.collect(), range, supports })
     }
 }
 
@@ -361,6 +449,42 @@ mod tests {
             let det = (a[0] - origin[0]) * (b[1] - origin[1]);
             assert!((scaler.log_abs_det() - det.ln()).abs() < 1e-13);
         }
+    }
+
+    /// A box and a half-line, stored and read: samples lie inside, values outside are named, and the
+    /// determinant is that of differences.
+    #[test]
+    fn supports_are_kept() {
+        let t =
+            Table::from_rows_unnamed(3, vec![0.1, 5.0, 7.0, 0.9, 0.5, 7.0, 0.5, 1.0, 7.0]).unwrap();
+        let supports = [
+            Support::new(0.0, 1.0).unwrap(),
+            Support::new(0.0, f64::INFINITY).unwrap(),
+            Support::new(6.0, 8.0).unwrap(),
+        ];
+        let fitted = Scaler::standardize_within(&t, &supports).unwrap();
+        let text = serde_json::to_string(&fitted).unwrap();
+        let scaler: Scaler = serde_json::from_str(&text).unwrap();
+        assert_eq!((scaler.clone(), scaler.constant_columns()), (fitted, vec![2]));
+        let z = scaler.transform(&t).unwrap();
+        assert!((z[0] + z[2] + z[4]).abs() < 1e-12 && (z[1] + z[3] + z[5]).abs() < 1e-12);
+        let back = scaler.inverse(&z);
+        assert!(back.iter().zip(t.values()).all(|(a, b)| (a - b).abs() < 1e-12));
+        let far = scaler.inverse(&[-1e3, -1e3, 1e3, 1e2]);
+        assert!(far[0] > 0.0 && far[1] > 0.0 && far[3] < 1.0 && far[4].is_finite());
+
+        let at = |x: f64, y: f64| {
+            let t = Table::from_rows_unnamed(3, vec![x, y, 7.0]).unwrap();
+            (scaler.transform(&t).unwrap(), scaler.log_abs_dets(&t)[0])
+        };
+        let h = 1e-6;
+        let slope = |up: Vec<f64>, down: Vec<f64>, k: usize| ((up[k] - down[k]) / (2.0 * h)).ln();
+        let dx = slope(at(0.3 + h, 2.0).0, at(0.3 - h, 2.0).0, 0);
+        let dy = slope(at(0.3, 2.0 + h).0, at(0.3, 2.0 - h).0, 1);
+        assert!((dx + dy - at(0.3, 2.0).1).abs() < 1e-8);
+        let outside = Table::from_rows_unnamed(3, vec![0.3, 2.0, 7.0, 1.0, 2.0, 7.0]).unwrap();
+        let e = scaler.transform(&outside).unwrap_err().to_string();
+        assert_eq!(e, "row 2, column `x0`: 1 is not between 0 and 1");
     }
 
     #[test]
@@ -430,6 +554,8 @@ mod tests {
             ("scales", serde_json::json!(["0"])),
             ("scales", serde_json::json!(["1", "1"])),
             ("range", serde_json::json!(["1", "0"])),
+            ("supports", serde_json::json!([[], ["1", "0"], []])),
+            ("supports", serde_json::json!([["0"]])),
         ] {
             let mut bad = good.clone();
             bad[field] = value;

@@ -15,6 +15,7 @@ use std::mem::MaybeUninit;
 /// tanh      tanh x                     1 − tanh² x
 /// softplus  ln(1 + eˣ)                 σ(x)
 /// gelu      x Φ(x)                     Φ(x) + x φ(x)
+/// relu      max(x, 0)                  0, or 1                for x ≤ 0, or x > 0
 /// selu      λ x, or λ α (eˣ − 1)       λ, or λ α eˣ         for x > 0, or x ≤ 0
 /// ```
 ///
@@ -39,12 +40,22 @@ pub enum Activation {
     Gelu,
     /// The self-normalising exponential linear unit.
     Selu,
+    /// `max(x, 0)`, with slope 0 at 0.
+    Relu,
 }
 
 impl Activation {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Exp, Self::Sigmoid, Self::Silu, Self::Tanh, Self::Softplus, Self::Gelu, Self::Selu];
+    pub const ALL: [Self; 8] = [
+        Self::Exp,
+        Self::Sigmoid,
+        Self::Silu,
+        Self::Tanh,
+        Self::Softplus,
+        Self::Gelu,
+        Self::Selu,
+        Self::Relu,
+    ];
 }
 
 /// λ of SELU.
@@ -87,6 +98,14 @@ fn both<const FMA: bool>(kind: Activation, x: f32) -> (f32, f32) {
                 (both * math::expm1_negative::<FMA>(below), both * math::exp::<FMA>(below));
             if x > 0.0 { (lambda * x, lambda) } else { (value, slope) }
         }
+        // NaN is not below 0, and stays.
+        Activation::Relu => {
+            if x <= 0.0 {
+                (0.0, 0.0)
+            } else {
+                (x, 1.0)
+            }
+        }
     }
 }
 
@@ -101,6 +120,7 @@ macro_rules! with_constant {
             Activation::Softplus => $function::<FMA>(Activation::Softplus, $($argument),*),
             Activation::Gelu => $function::<FMA>(Activation::Gelu, $($argument),*),
             Activation::Selu => $function::<FMA>(Activation::Selu, $($argument),*),
+            Activation::Relu => $function::<FMA>(Activation::Relu, $($argument),*),
         }
     };
 }

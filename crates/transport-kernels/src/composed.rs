@@ -1,7 +1,11 @@
 //! The operations of [`crate::ops`] in Burn's own: any backend, any float.
 
+pub mod monotone;
+mod spline;
+
 use crate::activation::{Activation, SELU_ALPHA, SELU_LAMBDA};
-use burn::tensor::activation::{gelu, sigmoid, softplus};
+use crate::mask::Mask;
+use burn::tensor::activation::{gelu, relu, sigmoid, softplus};
 use burn::tensor::{Tensor, module::linear};
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
@@ -22,6 +26,7 @@ pub fn activate<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
             let below = below.mul_scalar(SELU_LAMBDA * SELU_ALPHA);
             below.mask_where(above, x.mul_scalar(SELU_LAMBDA))
         }
+        Activation::Relu => relu(x),
     }
 }
 
@@ -50,6 +55,7 @@ pub fn activate_with_slope<const D: usize>(
             let below = x.mask_fill(above.clone(), 0.0).exp();
             below.mul_scalar(SELU_LAMBDA * SELU_ALPHA).mask_fill(above, SELU_LAMBDA)
         }
+        Activation::Relu => x.zeros_like().mask_fill(x.greater_elem(0.0), 1.0),
     };
     (value, slope)
 }
@@ -64,6 +70,25 @@ pub fn layer(
     around: bool,
 ) -> Tensor<2> {
     let y = linear(activate(kind, x.clone()), weight, Some(bias));
+    if around { x + y } else { y }
+}
+
+/// `f(x) (W ⊙ M) + b`, with `x` added on the way around; without a kind `f` is the identity.
+#[must_use]
+pub fn masked_layer(
+    kind: Option<Activation>,
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    mask: Option<&Mask>,
+    around: bool,
+) -> Tensor<2> {
+    let weight = match mask {
+        Some(mask) => weight * mask.tensor().clone(),
+        None => weight,
+    };
+    let value = kind.map_or_else(|| x.clone(), |kind| activate(kind, x.clone()));
+    let y = linear(value, weight, Some(bias));
     if around { x + y } else { y }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`activation`] | exp, sigmoid, SiLU, tanh, softplus, GELU, SELU with their derivatives, on slices |
 //! | [`ops`] | the same on tensors, and the fused dense layers, with gradients |
+//! | [`monotone`] | increasing maps of flows: affine, rational-quadratic splines, with log-slopes |
 //! | [`adamw`] | one pass of AdamW, clipping and averaging; sums and norms of gradients |
 //! | [`embedding`] | sines and cosines of times |
 //! | [`composed`] | all of [`ops`] from Burn's own operations |
@@ -39,11 +40,15 @@ mod fresh;
 mod gemm;
 #[cfg(feature = "flex")]
 mod layer;
+mod mask;
 mod math;
+pub mod monotone;
 pub mod ops;
 mod simd;
 
 pub use activation::Activation;
+pub use mask::Mask;
+pub use monotone::{Monotone, Way};
 
 /// Names the environment variable that turns the kernels off.
 pub const VARIABLE: &str = "TRANSPORT_KERNELS";

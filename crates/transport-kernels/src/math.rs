@@ -131,7 +131,30 @@ pub(crate) fn ln_1p_unit<const FMA: bool>(u: f32) -> f32 {
     let high = w > std::f32::consts::SQRT_2;
     let f = if high { 0.5 * w - 1.0 } else { w - 1.0 };
     let k = if high { std::f32::consts::LN_2 } else { 0.0 };
-    let p = polynomial::<FMA, 8>(
+    let p = logarithm::<FMA>(f);
+    let s = f * f;
+    let tail = fma::<FMA>(f * s, p, -0.5 * s);
+    k + (f + (tail + lost / w))
+}
+
+/// `ln x` for a normal number `x > 0`; NaN goes through.
+#[inline(always)]
+pub(crate) fn ln<const FMA: bool>(x: f32) -> f32 {
+    // x = 2ⁿ m with √½ ≤ m < √2.
+    let bits = x.to_bits();
+    let n = (bits.wrapping_sub(std::f32::consts::FRAC_1_SQRT_2.to_bits()) as i32) >> 23;
+    let m = f32::from_bits(bits.wrapping_sub((n as u32) << 23));
+    let (f, n) = (m - 1.0, n as f32);
+    let s = f * f;
+    let tail = fma::<FMA>(f * s, logarithm::<FMA>(f), -0.5 * s);
+    // 0 x is 0, or NaN where x is.
+    fma::<FMA>(n, LN2_HIGH, f + fma::<FMA>(n, LN2_LOW, tail)) + 0.0 * x
+}
+
+/// `P(f)` of `ln(1+f)`.
+#[inline(always)]
+fn logarithm<const FMA: bool>(f: f32) -> f32 {
+    polynomial::<FMA, 8>(
         f,
         [
             0.333_333_3,
@@ -143,10 +166,7 @@ pub(crate) fn ln_1p_unit<const FMA: bool>(u: f32) -> f32 {
             0.127_615_5,
             -0.076_344_3,
         ],
-    );
-    let s = f * f;
-    let tail = fma::<FMA>(f * s, p, -0.5 * s);
-    k + (f + (tail + lost / w))
+    )
 }
 
 /// `(Φ(x), φ(x))`: the normal distribution function and its density.

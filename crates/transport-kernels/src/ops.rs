@@ -2,7 +2,10 @@
 
 use crate::activation::Activation;
 use crate::composed;
+use crate::mask::Mask;
+use crate::monotone::{Monotone, Way};
 use burn::tensor::Tensor;
+use std::sync::Arc;
 
 /// Whether a tensor takes the kernels: f32 on flex, with them enabled.
 #[cfg(feature = "flex")]
@@ -78,6 +81,91 @@ pub fn layer(
         return crate::extension::layer(kind, x, weight, bias, around);
     }
     composed::layer(kind, x, weight, bias, around)
+}
+
+/// `f(x) (W ⊙ M) + b`, or `x` added to it with the way around; without a kind `f` is the identity,
+/// without a mask every connection exists.
+///
+/// # Shapes
+/// As [`layer`]; `M` as `weight`.
+///
+/// # Panics
+/// When the shapes do not fit.
+///
+/// # Checked by
+/// `tests/it/monotone.rs`
+#[must_use]
+pub fn masked_layer(
+    kind: Option<Activation>,
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    mask: Option<&Mask>,
+    around: bool,
+) -> Tensor<2> {
+    let ([_, k], [rows, m]) = (x.dims(), weight.dims());
+    assert_eq!(k, rows, "{k} features meet a weight of shape [{rows}, {m}]");
+    assert_eq!(bias.dims(), [m], "a bias for {m} outputs");
+    assert!(!around || k == m, "{k} features cannot go around to {m}");
+    assert!(mask.is_none_or(|mask| mask.tensor().dims() == [k, m]), "a mask of shape [{k}, {m}]");
+    #[cfg(feature = "flex")]
+    if takes_kernels(&x) {
+        return crate::extension::monotone::masked_layer(kind, x, weight, bias, mask, around);
+    }
+    composed::masked_layer(kind, x, weight, bias, mask, around)
+}
+
+/// The rows of `x` with some columns moved by increasing maps, each with parameters of its own, and
+/// the sum over those columns of the logarithm of the slope that was taken.
+///
+/// # Shapes
+/// `x`: `[n, d]`; `theta`: `[n, m p]`, or `[1, m p]` for all rows, the `p` parameters of a column
+/// side by side, for `m` columns, each another; returns `[n, d]` and `[n]`.
+///
+/// # Panics
+/// When the shapes do not fit, or there is no column.
+///
+/// # Checked by
+/// `tests/it/monotone.rs`
+#[must_use]
+pub fn monotone(
+    map: Monotone,
+    way: Way,
+    x: Tensor<2>,
+    theta: Tensor<2>,
+    columns: &Arc<[usize]>,
+) -> (Tensor<2>, Tensor<1>) {
+    let ([n, d], [rows, width], m) = (x.dims(), theta.dims(), columns.len());
+    assert!(m > 0 && columns.iter().all(|c| *c < d), "columns {columns:?} of {d}");
+    assert_eq!(width, m * map.parameters(), "parameters of {m} columns");
+    assert!(rows == n || rows == 1, "{rows} rows of parameters for {n} points");
+    #[cfg(feature = "flex")]
+    if takes_kernels(&x) {
+        let theta = if rows == n { theta } else { theta.expand([n, width]) };
+        let what = crate::extension::monotone::Move { map, way, columns: columns.clone() };
+        return crate::extension::monotone::monotone(what, x, theta);
+    }
+    composed::monotone::monotone(map, way, x, theta, columns)
+}
+
+/// Some columns.
+///
+/// # Shapes
+/// `x`: `[n, d]`; returns `[n, columns]`.
+///
+/// # Panics
+/// When a column is not below `d`.
+///
+/// # Checked by
+/// `tests/it/monotone.rs`
+#[must_use]
+pub fn columns(x: &Tensor<2>, columns: &Arc<[usize]>) -> Tensor<2> {
+    assert!(columns.iter().all(|c| *c < x.dims()[1]), "columns {columns:?} of {}", x.dims()[1]);
+    #[cfg(feature = "flex")]
+    if takes_kernels(x) {
+        return crate::extension::monotone::columns(x.clone(), columns);
+    }
+    composed::monotone::select(x, columns)
 }
 
 /// `base + x W + b`.

@@ -1,41 +1,46 @@
 //! A network that knows the dynamics of a schedule: its velocity, and its score.
 
-use crate::net::{Mlp, MlpConfig};
+use crate::net::{Dense, Embedding, Mlp, MlpConfig};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use transport_core::schedule::Named;
 use transport_core::{
-    Denoiser, Field, Jvp, Noise, Prediction, Schedule, ScoredField, Space, Times,
+    Denoiser, Field, Head, Jvp, Noise, Prediction, Schedule, ScoredField, Space, Times,
 };
 
 /// What a [`Dynamics`] is built from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DynamicsConfig {
     /// The schedule that the network is trained on.
     pub schedule: Named,
     /// What the network's output means.
-    pub prediction: Prediction,
+    pub head: Head,
     /// The network.
     pub net: MlpConfig,
+    /// Whether it learns its own error beside ([`Dynamics::log_variance`]).
+    pub uncertainty: bool,
 }
 
 /// A network trained on `x_t = α x₁ + σ x₀`, from whose one output the velocity, the score, the
-/// data and the noise follow by [`Prediction::to`].
+/// data and the noise follow by [`Head::to`].
 ///
 /// ```text
-/// output(x, t) = net(x / √(α² + σ²), t)
+/// output(x, t) = net(c_in(t) x, clock(t)),     log_variance(t) = φ(clock(t)) · u + b
 /// ```
 ///
-/// The scale gives the network inputs of unit variance at every time for data of unit variance.
+/// `c_in` gives the network inputs of unit variance at every time ([`Head::input_scale`]).
 #[derive(Module, Debug)]
 pub struct Dynamics {
     net: Mlp,
+    uncertainty: Option<Dense>,
+    #[module(skip)]
+    embedding: Embedding,
     #[module(skip)]
     schedule: Named,
     #[module(skip)]
-    prediction: Prediction,
+    head: Head,
 }
 
 impl Dynamics {
@@ -49,10 +54,14 @@ impl Dynamics {
         space: &Space,
     ) -> Self {
         let noise = noise.purpose("init");
+        let embedding = Embedding { frequencies: config.net.frequencies };
+        let flat = || Dense::new(2 * embedding.frequencies, 1, 0.0, &noise, space);
         Self {
             net: Mlp::new(&config.net, dim, dim, context, &noise, space),
+            uncertainty: config.uncertainty.then(flat),
+            embedding,
             schedule: config.schedule,
-            prediction: config.prediction,
+            head: config.head,
         }
     }
 
@@ -64,22 +73,46 @@ impl Dynamics {
 
     /// What [`Dynamics::output`] means.
     #[must_use]
-    pub fn prediction(&self) -> Prediction {
-        self.prediction
+    pub fn head(&self) -> Head {
+        self.head
     }
 
     fn input_scale(&self, t: f64) -> f64 {
-        let c = self.schedule.at(t);
-        1.0 / c.alpha.hypot(c.sigma)
+        self.head.input_scale(&self.schedule.at(t))
     }
 
-    /// The network's output, in the basis of [`Dynamics::prediction`].
+    /// `f` at the times that the network reads.
+    fn on_clock<T>(&self, t: Times<'_>, f: impl FnOnce(Times<'_>) -> T) -> T {
+        let clock = |t: f64| self.head.clock(t, &self.schedule.at(t));
+        match (self.head, t) {
+            (Head::Plain(_), t) => f(t),
+            (_, Times::Same(t)) => f(Times::Same(clock(t))),
+            (_, Times::Each(times)) => {
+                f(Times::Each(&times.iter().map(|t| clock(*t)).collect::<Vec<_>>()))
+            }
+        }
+    }
+
+    /// The network's output, in the basis of [`Dynamics::head`].
     ///
     /// # Shapes
     /// `x`: `[n, d]`; `context`: `[n, c]`; returns `[n, d]`.
     #[must_use]
     pub fn output(&self, x: Tensor<2>, t: Times<'_>, context: Option<Tensor<2>>) -> Tensor<2> {
-        self.net.forward(t.scale(x, |t| self.input_scale(t)), t, context)
+        let scaled = t.scale(x, |t| self.input_scale(t));
+        self.on_clock(t, |t| self.net.forward(scaled, t, context))
+    }
+
+    /// The logarithm of the mean square error that the model expects of itself at `t`, where it
+    /// was built to learn it: `[1, 1]` for one time, `[n, 1]` for one per row.
+    ///
+    /// # References
+    /// Karras et al. (2024), "Analyzing and improving the training dynamics of diffusion models",
+    /// eqs. (14)–(15).
+    #[must_use]
+    pub fn log_variance(&self, t: Times<'_>, space: &Space) -> Option<Tensor<2>> {
+        let layer = self.uncertainty.as_ref()?;
+        Some(self.on_clock(t, |t| layer.forward(self.embedding.forward(t, space))))
     }
 
     /// The dynamics with the context bound: one row for all, or one for each state.
@@ -96,13 +129,47 @@ pub struct Given<'a> {
     context: Option<Tensor<2>>,
 }
 
-impl Given<'_> {
+impl<'a> Given<'a> {
     fn output(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
         self.model.output(x, t, self.context.clone())
     }
 
     fn convert(&self, to: Prediction, given: Tensor<2>, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
-        self.model.prediction.convert(to, given, x, t, &self.model.schedule)
+        self.model.head.convert(to, given, x, t, &self.model.schedule)
+    }
+
+    /// The same model read as the field of another prediction, such as the score.
+    #[must_use]
+    pub fn predicting(self, prediction: Prediction) -> Predicting<'a> {
+        Predicting { given: self, prediction }
+    }
+
+    fn jvp_of(
+        &self,
+        to: Prediction,
+        x: Tensor<2>,
+        t: Times<'_>,
+        u: Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let model = self.model;
+        let scaled = t.scale(x.clone(), |t| model.input_scale(t));
+        let direction = t.scale(u.clone(), |t| model.input_scale(t));
+        let (output, tangent) =
+            model.on_clock(t, |t| model.net.jvp(scaled, t, self.context.clone(), direction));
+        (self.convert(to, output, x, t), self.convert(to, tangent, u, t))
+    }
+
+    /// `∇·(a x + b net(s x)) = a d + b s (∇·net)(s x)`, all directions of the network in one pass.
+    fn divergence_of(&self, to: Prediction, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<1>) {
+        let (model, [n, d]) = (self.model, x.dims());
+        let scaled = t.scale(x.clone(), |t| model.input_scale(t));
+        let (output, inner) =
+            model.on_clock(t, |t| model.net.divergence(scaled, t, self.context.clone()));
+        let change = |t: f64| model.head.to(to, &model.schedule.at(t));
+        let factor = |t: f64| change(t).on_given * model.input_scale(t);
+        let own = t.column(&Space::of(&x), |t| change(t).on_x * d as f64);
+        let divergence = t.scale(inner.reshape([n, 1]), factor) + own;
+        (self.convert(to, output, x, t), divergence.reshape([n]))
     }
 }
 
@@ -151,23 +218,34 @@ impl ScoredField for Given<'_> {
 
 impl Jvp for Given<'_> {
     fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        let model = self.model;
-        let scaled = t.scale(x.clone(), |t| model.input_scale(t));
-        let direction = t.scale(u.clone(), |t| model.input_scale(t));
-        let (output, tangent) = model.net.jvp(scaled, t, self.context.clone(), direction);
-        let to = Prediction::Velocity;
-        (self.convert(to, output, x, t), self.convert(to, tangent, u, t))
+        self.jvp_of(Prediction::Velocity, x, t, u)
     }
 
-    /// `∇·(a x + b net(s x)) = a d + b s (∇·net)(s x)`, all directions of the network in one pass.
     fn divergence(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<1>) {
-        let (model, [n, d]) = (self.model, x.dims());
-        let scaled = t.scale(x.clone(), |t| model.input_scale(t));
-        let (output, inner) = model.net.divergence(scaled, t, self.context.clone());
-        let change = |t: f64| model.prediction.to(Prediction::Velocity, &model.schedule.at(t));
-        let factor = |t: f64| change(t).on_given * model.input_scale(t);
-        let own = t.column(&Space::of(&x), |t| change(t).on_x * d as f64);
-        let divergence = t.scale(inner.reshape([n, 1]), factor) + own;
-        (self.convert(Prediction::Velocity, output, x, t), divergence.reshape([n]))
+        self.divergence_of(Prediction::Velocity, x, t)
+    }
+}
+
+/// A [`Given`] as the field of one prediction, derivatives included: made by [`Given::predicting`].
+#[derive(Clone, Debug)]
+pub struct Predicting<'a> {
+    given: Given<'a>,
+    prediction: Prediction,
+}
+
+impl Field for Predicting<'_> {
+    fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        let output = self.given.output(x.clone(), t);
+        self.given.convert(self.prediction, output, x, t)
+    }
+}
+
+impl Jvp for Predicting<'_> {
+    fn jvp(&self, x: Tensor<2>, t: Times<'_>, u: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        self.given.jvp_of(self.prediction, x, t, u)
+    }
+
+    fn divergence(&self, x: Tensor<2>, t: Times<'_>) -> (Tensor<2>, Tensor<1>) {
+        self.given.divergence_of(self.prediction, x, t)
     }
 }

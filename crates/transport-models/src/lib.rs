@@ -5,6 +5,8 @@
 //! | [`net`] | layers and networks with an explicit directional derivative: dense, MLP, embedding |
 //! | [`flow`] | normalizing flows: layers with both directions and their log-determinants |
 //! | [`bridge`] | networks and potentials that carry one law to another |
+//! | [`vae`] | the variational autoencoder, and its linear case in closed form |
+//! | [`gan`] | generator and critic, input gradients, the game between known densities |
 //! | [`dynamics`] | a network that knows the velocity and the score of a schedule |
 #![forbid(unsafe_code)]
 #![warn(
@@ -21,7 +23,10 @@
 pub mod bridge;
 pub mod dynamics;
 pub mod flow;
+pub mod gan;
 pub mod net;
+pub mod vae;
 
-pub use dynamics::{Dynamics, DynamicsConfig, Given};
-pub use flow::{Flow, FlowConfig};
+pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting};
+pub use flow::{Flow, FlowConfig, FlowError};
+pub use vae::{Vae, VaeConfig};

@@ -2,8 +2,13 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`cost`] | the ground cost: powers of the distance, a closure, a matrix |
+//! | [`exact`](mod@exact) | the linear program: assignment, and plans between weighted points |
+//! | [`sinkhorn`] | entropic transport in the log domain, its divergence, its map |
 //! | [`line`](mod@line) | the closed form on the line: sorted samples |
 //! | [`discrepancy`] | how far apart two samples are, with intervals: energy distance, MMD, sliced W₂, Fréchet distance, precision and recall |
+//! | [`solved`] | what iterative solvers return: converged or stopped, in the type |
+//! | [`discrepancy`] | how far apart two samples are: energy distance, sliced W₂ |
 #![forbid(unsafe_code)]
 #![warn(
     missing_docs,
@@ -16,7 +21,18 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod cost;
 pub mod discrepancy;
+mod error;
+pub mod exact;
 pub mod line;
+pub mod sinkhorn;
+pub mod solved;
+pub mod weights;
 
+pub use cost::{Cost, Side};
 pub use discrepancy::{energy_distance, frechet_distance, mmd, mmd_test, sliced_w2};
+pub use error::OtError;
+pub use exact::{Assignment, ExactPlan, assignment, exact};
+pub use sinkhorn::{EntropicMap, EntropicPlan, Sinkhorn};
+pub use solved::{Effort, Solution, Solved};

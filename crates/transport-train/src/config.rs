@@ -143,12 +143,23 @@ pub enum ConfigError {
         /// What would be right.
         expected: &'static str,
     },
+    /// A model of images was given something else.
+    #[error(
+        "model `{model}` needs images: the digits, an IDX file of images or a folder of PNGs, all columns of it"
+    )]
+    NotImages {
+        /// The model.
+        model: String,
+    },
     /// A model that takes no context was given one.
     #[error("model `{model}` takes no context")]
     NoContext {
         /// The model.
         model: String,
     },
+    /// Training rows outside the support of a bounded law.
+    #[error(transparent)]
+    Support(#[from] crate::support::SupportError),
     /// A solver of the wrong kind.
     #[error("model `{model}` has no {solver} sampler: it has {}", .known.join(", "))]
     Solver {

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | [`config`] | a run's configuration: `config.toml` |
 //! | [`problem`] | its data: loaded, split, scaled, encoded |
+//! | [`bits`] | bits per dimension of laws of images |
 //! | [`objective`] | losses: flow matching, denoising score matching |
+//! | [`objective`] | losses: flow matching, every score matching, weightings, laws of times |
+//! | [`adversarial`] | two players: losses, penalties, the trainer of a GAN |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
 //! | [`trainer`] | one step of training |
 //! | [`validation`] | the weights with the lowest validation loss, and early stopping |
@@ -13,6 +16,7 @@
 //! | [`registry`] | every model by name, with what it can do |
 //! | [`bridge`] | one law to another: couplings, Schrödinger bridges |
 //! | [`run`] | a finished run opened for inference |
+//! | [`variational`] | flows fitted to unnormalised densities, judged by importance weights |
 //! | [`evaluate`](mod@evaluate) | metrics on held-out data, beside a Gaussian and the floor |
 #![forbid(unsafe_code)]
 #![warn(
@@ -26,7 +30,9 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod adversarial;
 pub mod batch;
+pub mod bits;
 pub mod bridge;
 pub mod config;
 pub mod context;
@@ -38,8 +44,10 @@ pub mod registry;
 pub mod run;
 pub mod session;
 pub mod store;
+pub mod support;
 pub mod trainer;
 pub mod validation;
+pub mod variational;
 pub mod weights;
 
 pub use config::Config;

@@ -61,7 +61,7 @@ struct Slot {
 /// AdamW and the moving average of a module's parameters.
 ///
 /// ```text
-/// m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²,   β₁ = 0.9,  β₂ = 0.999,  ϵ = 10⁻⁸
+/// m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²,   ϵ = 10⁻⁸
 /// θ ← θ − η ( m̂ / (√v̂ + ϵ) + w θ ),    m̂ = m/(1 − β₁ᵏ),  v̂ = v/(1 − β₂ᵏ)
 /// θ̄ ← θ̄ + (1 − d)(θ − θ̄),    d = min(decay, (1 + k)/(10 + k))
 /// ```
@@ -73,12 +73,26 @@ struct Slot {
 #[derive(Clone, Debug)]
 pub struct AdamW {
     config: OptimConfig,
+    betas: Betas,
     slots: Vec<Slot>,
     step: u64,
 }
 
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
+/// How long [`AdamW`] remembers gradients and their squares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Betas {
+    /// `β₁`, of the gradients; two-player games want it small, since the other player moves.
+    pub first: f32,
+    /// `β₂`, of their squares.
+    pub second: f32,
+}
+
+impl Default for Betas {
+    fn default() -> Self {
+        Self { first: 0.9, second: 0.999 }
+    }
+}
+
 const EPSILON: f32 = 1e-8;
 
 /// A gradient for each parameter, in the order of the module's visit.
@@ -154,9 +168,15 @@ impl AdamW {
     /// Fresh moments for a module, and its weights as the start of the average.
     #[must_use]
     pub fn new<M: Module>(config: OptimConfig, module: &M) -> Self {
+        Self::with_betas(config, Betas::default(), module)
+    }
+
+    /// [`AdamW::new`] with betas of one's own.
+    #[must_use]
+    pub fn with_betas<M: Module>(config: OptimConfig, betas: Betas, module: &M) -> Self {
         let mut names = Names::default();
         module.visit(&mut names);
-        Self { config, slots: names.slots, step: 0 }
+        Self { config, betas, slots: names.slots, step: 0 }
     }
 
     /// Steps taken.
@@ -183,10 +203,10 @@ impl AdamW {
         let numbers = adamw::AdamW {
             scale: if long { (self.config.clip / norm) as f32 } else { 1.0 },
             rate: rate as f32,
-            beta1: BETA1,
-            beta2: BETA2,
-            correct1: 1.0 / (1.0 - BETA1.powf(k as f32)),
-            correct2: 1.0 / (1.0 - BETA2.powf(k as f32)),
+            beta1: self.betas.first,
+            beta2: self.betas.second,
+            correct1: 1.0 / (1.0 - self.betas.first.powf(k as f32)),
+            correct2: 1.0 / (1.0 - self.betas.second.powf(k as f32)),
             epsilon: EPSILON,
             decay: self.config.weight_decay as f32,
             follow: (1.0 - decay) as f32,

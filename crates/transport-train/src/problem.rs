@@ -1,5 +1,7 @@
 //! The problem a run solves: its data, split, scaled and encoded.
 
+mod simulated;
+
 use crate::batch::Rows;
 use crate::config::{DataConfig, nearest, suggestion};
 use crate::context::{ContextCode, ContextError};
@@ -10,10 +12,10 @@ use transport_core::Noise;
 use transport_core::law::{PointLaw, plane};
 use transport_data::{DataError, Dataset, ImageShape, Scaler, Selected, Table};
 
-/// The data sets that are known by name: the shipped ones, then the 2-D laws.
+/// The data sets that are known by name: the shipped ones, the 2-D laws, the simulators.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
-    std::iter::once("digits").chain(plane::NAMES).collect()
+    std::iter::once("digits").chain(plane::NAMES).chain(simulated::NAMES).collect()
 }
 
 /// Data that cannot be trained on.
@@ -134,6 +136,9 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, ProblemError> {
             table,
         });
     }
+    if let Some(dataset) = simulated::draw(name, config.points, seed)? {
+        return Ok(dataset);
+    }
     let path = Path::new(name);
     // A bare word that is no file is more likely a mistyped name than a lost file.
     if !path.exists() && path.extension().is_none() && path.components().count() == 1 {
@@ -167,7 +172,9 @@ impl Problem {
         let (train, test) = (features.select_rows(train_rows), features.select_rows(test_rows));
         let scaler = match image {
             Some(_) => Scaler::shared(&train, range)?,
-            None => Scaler::standardize(&train)?,
+            None => {
+                Scaler::standardize_within(&train, &simulated::supports(&config.source, &train)?)?
+            }
         };
         // Classes are read from all rows: a class may stand in the held-out part alone.
         let code = context.as_ref().map(ContextCode::fit).unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::config::{Config, ConfigError, SampleConfig};
 use crate::context::ContextError;
 use crate::evaluate::CompareError;
 use crate::problem::{ProblemError, Schema};
-use crate::registry::{self, Capabilities, Generator, OpenError};
+use crate::registry::{self, Bound, Capabilities, Generator, OpenError};
 use crate::store::{Archive, Folder, StoreError};
 use crate::validation::Validation;
 use crate::weights::Weights;
@@ -114,6 +114,9 @@ pub enum RunError {
     /// The comparison with data.
     #[error(transparent)]
     Compare(#[from] CompareError),
+    /// A row outside the support of a bounded law.
+    #[error(transparent)]
+    Support(#[from] crate::support::SupportError),
     /// Nothing was asked for.
     #[error("0 samples were asked for: n is at least 1")]
     NoSamples,
@@ -133,6 +136,13 @@ pub enum RunError {
         /// The table's.
         found: usize,
     },
+}
+
+/// Rows of a table as a model sees them.
+struct Encoded {
+    features: Table,
+    states: Vec<f64>,
+    contexts: Option<Vec<f32>>,
 }
 
 /// The prefix under which training contexts stand in a model file.
@@ -226,6 +236,14 @@ impl Run {
         Ok(registry::model(&self.card.config.model.name)?.capabilities())
     }
 
+    /// Whether it bounds its log-density from below: [`Run::log_prob_bound`].
+    ///
+    /// # Errors
+    /// As [`Run::capabilities`].
+    pub fn bounds_density(&self) -> Result<bool, ConfigError> {
+        Ok(registry::model(&self.card.config.model.name)?.bounds_density())
+    }
+
     /// `n` samples in the data's own units.
     ///
     /// Sample `i` of a seed has the same bits whatever `n` and the number of threads.
@@ -263,9 +281,62 @@ impl Run {
     /// were constant in training carry no density: a row that leaves them gets `−∞`.
     ///
     /// # Errors
-    /// [`RunError`] when the model has no density, the columns do not fit, or a context is
-    /// missing.
+    /// [`RunError`] when the model has no density, the columns do not fit, a context is missing, or
+    /// a row lies outside the support of a bounded law.
     pub fn log_prob(&self, x: &Table) -> Result<Vec<f64>, RunError> {
+        self.log_prob_by(x, self.card.config.sample)
+    }
+
+    /// [`Run::log_prob`] with the steps of another plan, where the model integrates a flow.
+    ///
+    /// # Errors
+    /// As [`Run::log_prob`].
+    pub fn log_prob_by(&self, x: &Table, plan: SampleConfig) -> Result<Vec<f64>, RunError> {
+        let Encoded { features, states, contexts } = self.encoded(x)?;
+        let log_prob = self.generator.log_prob(&states, contexts.as_deref(), &plan)?;
+        let log_prob = log_prob.ok_or_else(|| self.no_density())?;
+        let log_det = self.card.schema.scaler.log_abs_dets(&features);
+        let values = log_prob.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect();
+        Ok(self.on_support(&features, values))
+    }
+
+    /// A lower bound of the log-density of rows for a model that has no density but bounds it: the
+    /// importance-weighted bound of `draws` draws a row, which rises towards the log-density with
+    /// them. In nats and per unit of the data's volume; of discrete data the log of a probability.
+    ///
+    /// Columns and contexts are found as by [`Run::log_prob`].
+    ///
+    /// # Errors
+    /// [`RunError`] when the model bounds no density, `draws` is 0, or as [`Run::log_prob`].
+    pub fn log_prob_bound(&self, x: &Table, draws: usize, seed: u64) -> Result<Bound, RunError> {
+        if draws == 0 {
+            return Err(RunError::NoSamples);
+        }
+        let Encoded { features, states, contexts } = self.encoded(x)?;
+        let noise = Noise::new(seed, features.rows()).purpose("bound");
+        let bound = self.generator.bound(&states, contexts.as_deref(), draws, &noise)?;
+        let mut bound = bound.ok_or_else(|| self.no_density())?;
+        let values = match bound.discrete {
+            true => bound.values,
+            false => {
+                let log_det = self.card.schema.scaler.log_abs_dets(&features);
+                bound.values.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect()
+            }
+        };
+        bound.values = self.on_support(&features, values);
+        Ok(bound)
+    }
+
+    /// The values of rows that leave a constant column are −∞.
+    fn on_support(&self, features: &Table, values: Vec<f64>) -> Vec<f64> {
+        let scaler = &self.card.schema.scaler;
+        let holds = |i: usize| scaler.off_support(features.row(i)).is_none();
+        let value = |(i, v): (usize, f64)| if holds(i) { v } else { f64::NEG_INFINITY };
+        values.into_iter().enumerate().map(value).collect()
+    }
+
+    /// A table's rows as the model sees them.
+    fn encoded(&self, x: &Table) -> Result<Encoded, RunError> {
         let schema = &self.card.schema;
         let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
         let features = match by_name {
@@ -289,12 +360,10 @@ impl Run {
             Some(schema.context.encode(&x.select_columns(&columns?))?)
         };
         let states = schema.scaler.transform(&features)?;
-        let log_prob = self.log_prob_of_states(&states, contexts.as_deref())?;
-        let log_det = schema.scaler.log_abs_det();
-        let on_support = |i: usize| schema.scaler.off_support(features.row(i)).is_none();
-        let value =
-            |(i, v): (usize, f64)| if on_support(i) { v + log_det } else { f64::NEG_INFINITY };
-        Ok(log_prob.into_iter().enumerate().map(value).collect())
+        if let Some(outside) = self.generator.outside(&states) {
+            return Err(schema.unsupported(&outside).into());
+        }
+        Ok(Encoded { features, states, contexts })
     }
 
     /// The log-density in the model's space of encoded rows.
@@ -304,8 +373,16 @@ impl Run {
         contexts: Option<&[f32]>,
     ) -> Result<Vec<f64>, RunError> {
         let log_prob = self.generator.log_prob(states, contexts, &self.card.config.sample)?;
-        let model = || self.card.config.model.name.clone();
-        log_prob.ok_or_else(|| RunError::NoDensity { model: model() })
+        log_prob.ok_or_else(|| self.no_density())
+    }
+
+    fn no_density(&self) -> RunError {
+        RunError::NoDensity { model: self.card.config.model.name.clone() }
+    }
+
+    /// The model itself, in its own space.
+    pub(crate) fn generator(&self) -> &dyn Generator {
+        &*self.generator
     }
 
     fn ready(

@@ -16,7 +16,7 @@ Examples:
   transport langevin --target 8gaussians --method annealed --chains 2000 -n 1 -o draws.csv
   transport langevin --target gaussian --method ula --step 0.5 --warmup 50 -o draws.csv")]
 pub(crate) struct LangevinArgs {
-    /// The density: gaussian, mixture, 8gaussians, funnel, rings, checkerboard.
+    /// The density: gaussian, mixture, 8gaussians, banana, funnel, neal-funnel, rings, checkerboard.
     #[arg(long)]
     pub(crate) target: String,
     /// The sampler: ula, mala, hmc, underdamped, annealed, tempered.

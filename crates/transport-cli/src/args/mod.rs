@@ -1,10 +1,12 @@
 //! What can be typed.
 
 mod bridge;
+mod fit_density;
 mod langevin;
 mod simulate;
 
 pub(crate) use bridge::{BridgeArgs, CarryArgs};
+pub(crate) use fit_density::FitDensityArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
 
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Bridge(BridgeArgs),
     /// Carry rows along a learned bridge.
     Carry(CarryArgs),
+    /// Fit a normalizing flow to an unnormalised density, without data.
+    FitDensity(FitDensityArgs),
     /// Say what a run is, or list every model, process, solver and data set.
     Info(InfoArgs),
 }
@@ -82,6 +86,9 @@ pub(crate) struct TrainArgs {
     /// Start from this configuration; flags given beside it win.
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
+    /// Points to draw where the data are a law or a simulator.
+    #[arg(long)]
+    pub(crate) points: Option<usize>,
     /// Optimiser steps.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
@@ -171,7 +178,8 @@ pub(crate) struct SampleArgs {
 #[command(after_help = "\
 Examples:
   transport density runs/wine --data new.csv -o log_prob.csv
-  transport density runs/moons --data moons -o log_prob.npy")]
+  transport density runs/moons --data moons -o log_prob.npy
+  transport density runs/vae --data digits --draws 256 -o bound.csv")]
 pub(crate) struct DensityArgs {
     /// The folder of a trained run.
     pub(crate) run: PathBuf,
@@ -179,6 +187,10 @@ pub(crate) struct DensityArgs {
     /// or a data set by name.
     #[arg(long)]
     pub(crate) data: String,
+    /// Draws a row, for a model whose density is bounded rather than known (vae): the bound rises
+    /// towards the log-density with them.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) draws: usize,
     /// The device.
     #[arg(long)]
     pub(crate) device: Option<String>,
@@ -195,7 +207,8 @@ pub(crate) struct DensityArgs {
 Examples:
   transport evaluate runs/digits
   transport evaluate runs/digits -n 500 --seed 1
-  transport evaluate runs/digits --metrics energy,mmd,c2st --json report.json")]
+  transport evaluate runs/digits --metrics energy,mmd,c2st --json report.json
+  transport evaluate runs/mnist --classifier mnist.safetensors")]
 pub(crate) struct EvaluateArgs {
     /// The folder of a trained run.
     pub(crate) run: PathBuf,
@@ -213,6 +226,9 @@ pub(crate) struct EvaluateArgs {
     /// Write the report as JSON too.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Weights of the MNIST classifier (safetensors): adds its judgement of the samples.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classifier: Option<PathBuf>,
     /// The device.
     #[arg(long)]
     pub(crate) device: Option<String>,

@@ -29,6 +29,12 @@ impl Empirical {
         Ok(Self { points: Arc::new(points), dim })
     }
 
+    /// The points, `[n, d]` row-major.
+    #[must_use]
+    pub fn points(&self) -> &[f64] {
+        &self.points
+    }
+
     /// The number of points.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -54,6 +54,16 @@ impl Mixture {
         Self { weights: vec![1.0 / n as f64; n], components }
     }
 
+    /// `side²` equal round components on a square grid about the origin.
+    #[must_use]
+    pub fn grid(side: usize, spacing: f64, std: f64) -> Self {
+        let place = |k: usize| spacing * (k as f64 - 0.5 * (side as f64 - 1.0));
+        let row = |i: usize| (0..side).map(move |j| vec![place(i), place(j)]);
+        let means = (0..side).flat_map(row);
+        let components: Vec<_> = means.map(|mean| Gaussian::isotropic(mean, std)).collect();
+        Self { weights: vec![1.0 / components.len() as f64; components.len()], components }
+    }
+
     /// The weights, which sum to 1.
     #[must_use]
     pub fn weights(&self) -> &[f64] {

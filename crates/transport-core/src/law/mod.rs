@@ -3,16 +3,23 @@
 //! The oracles ([`Gaussian`], [`Mixture`], the [`plane`] laws) keep their parameters as host f64
 //! and compute on whatever device and dtype the points come in.
 
+mod banana;
 mod empirical;
+mod funnel;
 mod gamma;
 mod gaussian;
+mod memorisation;
 mod mixture;
 mod noised;
 pub mod plane;
+pub mod simulator;
 
+pub use banana::Banana;
 pub use empirical::{Empirical, NoisedEmpirical};
+pub use funnel::Funnel;
 pub use gamma::Gamma;
 pub use gaussian::Gaussian;
+pub use memorisation::{ExcessLoss, excess_loss, near_copies};
 pub use mixture::Mixture;
 pub use noised::{Noisable, OracleFlow, Posterior, PosteriorJvp, by_time};
 

@@ -1,16 +1,17 @@
 //! The 2-D laws that everyone draws: small, sharp, and hard in different ways.
 //!
 //! All are scaled to fit roughly in `[−4, 4]²`. Those with a density have it in closed form and
-//! normalised; `8gaussians` is [`Mixture::circle`].
+//! normalised; `8gaussians` and `ring8` are [`Mixture::circle`], `grid25` is [`Mixture::grid`].
 
-use super::{Density, Mixture, PointLaw, Score};
+pub use super::Funnel;
+use super::{Density, Mixture, PointLaw};
 use crate::device::Space;
 use crate::noise::Stream;
 use burn::tensor::Tensor;
 use std::f64::consts::{PI, TAU};
 
 /// The names of the 2-D laws, as the binary knows them.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 11] = [
     "moons",
     "8gaussians",
     "checkerboard",
@@ -20,6 +21,8 @@ pub const NAMES: [&str; 9] = [
     "rings",
     "s-curve",
     "funnel",
+    "ring8",
+    "grid25",
 ];
 
 /// A law by its name, with its usual parameters.
@@ -41,6 +44,8 @@ pub fn by_name(name: &str) -> Option<Box<dyn PointLaw>> {
         "rings" => Box::new(Rings::default()),
         "s-curve" => Box::new(SCurve::default()),
         "funnel" => Box::new(Funnel::default()),
+        "ring8" => Box::new(Mixture::circle(8, 2.0, 0.05)),
+        "grid25" => Box::new(Mixture::grid(5, 2.0, 0.05)),
         _ => return None,
     })
 }
@@ -261,54 +266,5 @@ impl PointLaw for SCurve {
         let (a, b) = stream.normal_pair();
         out[0] = 1.5 * angle.sin() + self.noise * a;
         out[1] = 1.5 * angle.signum() * (angle.cos() - 1.0) + self.noise * b;
-    }
-}
-
-/// Neal's funnel in two dimensions: `y ~ N(0, s²)`, `x | y ~ N(0, e^y)`; columns (x, y).
-///
-/// # References
-/// Neal (2003), "Slice sampling", §8.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Funnel {
-    /// The standard deviation of y.
-    pub spread: f64,
-}
-
-impl Default for Funnel {
-    fn default() -> Self {
-        Self { spread: 1.0 }
-    }
-}
-
-impl PointLaw for Funnel {
-    fn dim(&self) -> usize {
-        2
-    }
-
-    fn draw(&self, stream: &mut Stream, out: &mut [f64]) {
-        let (a, b) = stream.normal_pair();
-        out[1] = self.spread * a;
-        out[0] = (0.5 * out[1]).exp() * b;
-    }
-}
-
-impl Density for Funnel {
-    fn log_prob(&self, x: Tensor<2>) -> Tensor<1> {
-        let (a, y) = (x.clone().narrow(1, 0, 1), x.narrow(1, 1, 1));
-        let along = y.clone().powi_scalar(2).mul_scalar(-0.5 / (self.spread * self.spread));
-        let across = a.powi_scalar(2) * y.clone().neg().exp();
-        let log_density = along - (across + y).mul_scalar(0.5);
-        log_density.sub_scalar(self.spread.ln() + TAU.ln()).squeeze_dim(1)
-    }
-}
-
-impl Score for Funnel {
-    fn score(&self, x: Tensor<2>) -> Tensor<2> {
-        let (a, y) = (x.clone().narrow(1, 0, 1), x.narrow(1, 1, 1));
-        let shrink = y.clone().neg().exp();
-        let along_x = (a.clone() * shrink.clone()).neg();
-        let along_y = (a.powi_scalar(2) * shrink).sub_scalar(1.0).mul_scalar(0.5)
-            - y.div_scalar(self.spread * self.spread);
-        Tensor::cat(vec![along_x, along_y], 1)
     }
 }

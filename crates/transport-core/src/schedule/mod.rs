@@ -75,3 +75,29 @@ pub trait Schedule: Debug + Send + Sync {
         }
     }
 }
+
+impl<S: Schedule + ?Sized> Schedule for &S {
+    fn at(&self, t: f64) -> Coefs {
+        (**self).at(t)
+    }
+
+    fn domain(&self) -> Interval {
+        (**self).domain()
+    }
+
+    fn reversal_epsilon(&self, t: f64) -> f64 {
+        (**self).reversal_epsilon(t)
+    }
+
+    fn sampling(&self) -> Interval {
+        (**self).sampling()
+    }
+
+    fn log_snr(&self, t: f64) -> f64 {
+        (**self).log_snr(t)
+    }
+
+    fn time_of_log_snr(&self, lambda: f64) -> f64 {
+        (**self).time_of_log_snr(lambda)
+    }
+}

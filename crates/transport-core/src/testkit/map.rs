@@ -47,6 +47,68 @@ pub fn log_det_is_the_jacobian(
     Ok(())
 }
 
+/// The Jacobian of `T⁻¹` at each row by `d` reverse passes: column `i` of the answer is `∇ (T⁻¹)_i`,
+/// `[n, d]` row-major on the host.
+fn reverse_jacobian(map: &impl Invertible, x: &Tensor<2>) -> Vec<Vec<f64>> {
+    let d = x.dims()[1];
+    let gradient = |i: usize| {
+        let x = x.clone().autodiff().require_grad();
+        let gradients = map.pull(x.clone()).0.narrow(1, i, 1).sum().backward();
+        let none = vec![0.0; x.dims().iter().product()];
+        x.grad(&gradients).map_or(none, to_host)
+    };
+    (0..d).map(gradient).collect()
+}
+
+/// `log |det ∂T⁻¹/∂x|` equals the log-determinant of the Jacobian taken by `d` reverse passes.
+///
+/// # Errors
+/// The first row that differs by more than `tolerance`, relatively.
+pub fn log_det_is_the_reverse_jacobian(
+    map: &impl Invertible,
+    x: &Tensor<2>,
+    tolerance: f64,
+) -> Result<(), Violation> {
+    let [n, d] = x.dims();
+    let gradients = reverse_jacobian(map, x);
+    let log_det = to_host(map.pull(x.clone()).1);
+    for (row, got) in log_det.into_iter().enumerate().take(n) {
+        let mut jacobian: Vec<f64> =
+            (0..d * d).map(|k| gradients[k / d][row * d + k % d]).collect();
+        let expected = log_abs_det(&mut jacobian, d);
+        let place = || format!("row {row}");
+        close("log-det is the reverse Jacobian's", got, expected, tolerance, place)?;
+    }
+    Ok(())
+}
+
+/// `|T⁻¹(T(z)) − z| ≤ tolerance (1 + ‖∂T⁻¹/∂x‖) (1 + |x| + |z|)`: the inverse, up to what a rounding
+/// of `x = T(z)` becomes on the way back.
+///
+/// # Errors
+/// The first row whose error is larger.
+pub fn inverse_undoes_push_up_to_conditioning(
+    map: &impl Invertible,
+    z: &Tensor<2>,
+    tolerance: f64,
+) -> Result<(), Violation> {
+    let [n, d] = z.dims();
+    let x = map.push(z.clone(), &Noise::new(0, n));
+    let gradients = reverse_jacobian(map, &x);
+    let back = to_host(map.pull(x.clone()).0);
+    let (x, z) = (to_host(x), to_host(z.clone()));
+    let size = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
+    for row in 0..n {
+        let part = |v: &[f64]| v[row * d..(row + 1) * d].to_vec();
+        let norm = size(&gradients.iter().flat_map(|g| part(g)).collect::<Vec<f64>>());
+        let scale = (1.0 + norm) * (1.0 + size(&part(&x)) + size(&part(&z)));
+        let gap: Vec<f64> = part(&back).iter().zip(part(&z)).map(|(b, z)| b - z).collect();
+        let place = || format!("row {row}, conditioning {norm:.1e}");
+        close("pulling undoes pushing (scaled error)", size(&gap) / scale, 0.0, tolerance, place)?;
+    }
+    Ok(())
+}
+
 /// `trace(z, [0, …, 1])` starts at `z` and ends at `push(z)`.
 ///
 /// # Errors

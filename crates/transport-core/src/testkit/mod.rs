@@ -8,6 +8,7 @@ mod field;
 mod law;
 mod map;
 mod process;
+mod simulator;
 mod statistics;
 
 pub use field::jvp_is_the_derivative;
@@ -15,10 +16,14 @@ pub use law::{
     Calibration, density_integrates_to_one, estimate_is_calibrated, sampling_is_chunk_free,
     score_is_the_gradient,
 };
-pub use map::{inverse_undoes_push, log_det_is_the_jacobian, path_ends_at_push};
+pub use map::{
+    inverse_undoes_push, inverse_undoes_push_up_to_conditioning, log_det_is_the_jacobian,
+    log_det_is_the_reverse_jacobian, path_ends_at_push,
+};
 pub use process::{
     marginal_solves_the_moment_equations, schedule_derivatives_are_derivatives, transitions_compose,
 };
+pub use simulator::likelihood_is_that_of_the_draws;
 pub use statistics::{draws_are_normal, kolmogorov_distance, normal_cdf};
 
 use crate::device::to_host;

@@ -1,6 +1,7 @@
 use crate::space;
 use transport_core::law::{
-    Density, Empirical, Gaussian, Law, Mixture, Noisable, OracleFlow, PointLaw, Score, plane,
+    Banana, Density, Empirical, Funnel, Gaussian, Law, Mixture, Noisable, OracleFlow, PointLaw,
+    Score, plane,
 };
 use transport_core::schedule::{Rectified, Schedule, Trigonometric};
 use transport_core::testkit::{
@@ -26,6 +27,10 @@ fn scores_are_gradients() {
     score_is_the_gradient(&gaussian(), &points(), 1e-8).unwrap();
     score_is_the_gradient(&mixture(), &points(), 1e-7).unwrap();
     score_is_the_gradient(&plane::Funnel::default(), &points(), 1e-7).unwrap();
+    score_is_the_gradient(&Banana::default(), &points(), 1e-7).unwrap();
+    let wide = Noise::new(2, 40).normal(5, &space());
+    score_is_the_gradient(&Funnel::neal(5), &wide, 1e-7).unwrap();
+    score_is_the_gradient(&Banana { dim: 5, spread: 2.0, bend: 0.5 }, &wide, 1e-7).unwrap();
     let data = Empirical::new(Noise::new(3, 9).normal_values(2), 2).unwrap();
     let noised = data.noised(&Rectified.at(0.6));
     score_is_the_gradient(&noised, &points(), 1e-7).unwrap();
@@ -39,6 +44,8 @@ fn densities_integrate_to_one() {
     density_integrates_to_one(&plane::Checkerboard, 5.0, 100, 1e-9, &space()).unwrap();
     density_integrates_to_one(&plane::Rings::default(), 5.0, 1000, 1e-4, &space()).unwrap();
     density_integrates_to_one(&plane::Funnel::default(), 30.0, 1500, 1e-3, &space()).unwrap();
+    let banana = Banana { dim: 2, spread: 2.0, bend: 0.25 };
+    density_integrates_to_one(&banana, 20.0, 800, 1e-9, &space()).unwrap();
 }
 
 #[test]
@@ -48,6 +55,8 @@ fn sampling_never_depends_on_the_chunk() {
         sampling_is_chunk_free(&law, &space()).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
     sampling_is_chunk_free(&gaussian(), &space()).unwrap();
+    sampling_is_chunk_free(&Funnel::neal(5), &space()).unwrap();
+    sampling_is_chunk_free(&Banana::haario(3), &space()).unwrap();
     let data = Empirical::new(Noise::new(3, 9).normal_values(2), 2).unwrap();
     sampling_is_chunk_free(&data.noised(&Rectified.at(0.5)), &space()).unwrap();
 }
@@ -78,6 +87,16 @@ fn samples_follow_their_densities() {
     let law = plane::Funnel::default();
     let (h, error) = entropy(&law, law.sample(&Noise::new(5, n), &space()));
     let exact = gaussian_1d(1.0) + gaussian_1d(1.0);
+    assert!((h - exact).abs() < 5.0 * error, "{h} against {exact} ± {error}");
+    // The other coordinates of a funnel have E log sd = E ½v = 0 too; the banana's shear has unit
+    // Jacobian.
+    let law = Funnel::neal(4);
+    let (h, error) = entropy(&law, law.sample(&Noise::new(5, n), &space()));
+    let exact = gaussian_1d(3.0) + 3.0 * gaussian_1d(1.0);
+    assert!((h - exact).abs() < 5.0 * error, "{h} against {exact} ± {error}");
+    let law = Banana::haario(3);
+    let (h, error) = entropy(&law, law.sample(&Noise::new(5, n), &space()));
+    let exact = gaussian_1d(10.0) + 2.0 * gaussian_1d(1.0);
     assert!((h - exact).abs() < 5.0 * error, "{h} against {exact} ± {error}");
     let law = plane::Rings { radii: vec![2.0], noise: 0.1 };
     let (h, error) = entropy(&law, law.sample(&Noise::new(5, n), &space()));

@@ -7,7 +7,9 @@ mod faults;
 mod kernels;
 mod laws;
 mod maps;
+mod memorisation;
 mod processes;
+mod simulators;
 
 use transport_core::{Space, device::select};
 

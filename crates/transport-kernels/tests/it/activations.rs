@@ -40,6 +40,13 @@ fn exact(kind: Activation, x: f64) -> (f64, f64) {
             let density = (-0.5 * x * x).exp() / (2.0 * PI).sqrt();
             (x * distribution, distribution + x * density)
         }
+        Activation::Relu => {
+            if x > 0.0 {
+                (x, 1.0)
+            } else {
+                (0.0, 0.0)
+            }
+        }
         Activation::Selu if x > 0.0 => (LAMBDA * x, LAMBDA),
         Activation::Selu => (LAMBDA * ALPHA * x.exp_m1(), LAMBDA * ALPHA * x.exp()),
     }
@@ -158,6 +165,10 @@ fn slopes_come_with_values_and_can_be_differentiated_again() {
         };
         assert!(gap(value, other) < 1e-6 && gap(slope, composed) < 1e-6, "{kind:?}");
 
+        // ReLU's slope is a constant on either side of 0.
+        if kind == Activation::Relu {
+            continue;
+        }
         // The slope's own derivative, against a difference of slopes in f64.
         let leaf = double.tensor::<1>(x.clone(), [x.len()]).autodiff().require_grad();
         let slope = ops::activate_with_slope(kind, leaf.clone()).1;

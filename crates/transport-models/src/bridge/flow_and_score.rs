@@ -37,7 +37,8 @@ impl FlowAndScore {
         noise: &Noise,
         space: &Space,
     ) -> Self {
-        let net = |name: &str| TimeMlp::new(config, dim, 0, activation, &noise.purpose(name), space);
+        let net =
+            |name: &str| TimeMlp::new(config, dim, 0, activation, &noise.purpose(name), space);
         Self { velocity: net("velocity"), correction: net("correction"), sigma }
     }
 

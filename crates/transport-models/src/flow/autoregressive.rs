@@ -4,7 +4,9 @@ use super::element::Element;
 use crate::net::{Conditioner, ConditionerConfig};
 use burn::module::Module;
 use burn::tensor::Tensor;
+use std::sync::Arc;
 use transport_core::{Noise, Space};
+use transport_kernels::{Monotone, Way, ops};
 
 /// Each coordinate is transformed as the coordinates before it say.
 ///
@@ -37,19 +39,49 @@ impl Autoregressive {
         noise: &Noise,
         space: &Space,
     ) -> Self {
-        let per = element.parameters();
+        let (inputs, per) = (dim * element.features(), element.parameters());
         Self {
-            conditioner: Conditioner::autoregressive(net, dim, per, context, noise, space),
+            conditioner: Conditioner::autoregressive(net, inputs, per, context, noise, space),
             element,
         }
     }
 
     fn theta(&self, x: Tensor<2>, context: Option<&Tensor<2>>) -> Tensor<3> {
         let [n, d] = x.dims();
-        self.conditioner.forward(x, context).reshape([n, d, self.element.parameters()])
+        let (features, per) = (self.element.features(), self.element.parameters());
+        let theta = self.conditioner.forward(self.element.read(x), context);
+        // Of a coordinate that is read by several features, the first one's outputs see none of them.
+        theta.reshape([n, d, features * per]).narrow(2, 0, per)
+    }
+
+    /// The layer with a network in its plain form.
+    pub(super) fn plain(self) -> Self {
+        Self { conditioner: self.conditioner.plain(), ..self }
+    }
+
+    /// [`Self::push`] of a map that has a kernel: where coordinate `i` gets its value it held `zᵢ`,
+    /// which nothing reads.
+    fn push_by(
+        &self,
+        map: Monotone,
+        z: Tensor<2>,
+        c: Option<&Tensor<2>>,
+    ) -> (Tensor<2>, Tensor<1>) {
+        let (d, per) = (z.dims()[1], map.parameters());
+        let mut log_det = z.clone().narrow(1, 0, 1).zeros_like().squeeze_dim(1);
+        let mut x = z;
+        for i in 0..d {
+            let theta = self.conditioner.forward(x.clone(), c).narrow(1, i * per, per);
+            let (next, log_slope) = ops::monotone(map, Way::Back, x, theta, &Arc::from([i]));
+            (x, log_det) = (next, log_det + log_slope);
+        }
+        (x, log_det)
     }
 
     pub(super) fn push(&self, z: Tensor<2>, c: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<1>) {
+        if let Some(map) = self.element.monotone() {
+            return self.push_by(map, z, c);
+        }
         let [n, d] = z.dims();
         // Coordinate i is right after i evaluations; what stands to its right is not read.
         let mut x = z.zeros_like();
@@ -64,6 +96,11 @@ impl Autoregressive {
     }
 
     pub(super) fn pull(&self, x: Tensor<2>, c: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<1>) {
+        if let Some(map) = self.element.monotone() {
+            let all = (0..x.dims()[1]).collect();
+            let theta = self.conditioner.forward(x.clone(), c);
+            return ops::monotone(map, Way::Along, x, theta, &all);
+        }
         let theta = self.theta(x.clone(), c);
         let (z, log_slopes) = self.element.pull(x, theta);
         (z, log_slopes.sum_dim(1).squeeze_dim(1))

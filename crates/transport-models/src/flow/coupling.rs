@@ -4,7 +4,9 @@ use super::element::Element;
 use crate::net::{Conditioner, ConditionerConfig};
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
+use std::sync::Arc;
 use transport_core::{Noise, Space};
+use transport_kernels::{Monotone, Way, ops};
 
 /// Half of the coordinates, as they are, say how the other half is transformed.
 ///
@@ -25,9 +27,9 @@ pub struct Coupling {
     #[module(skip)]
     element: Element,
     #[module(skip)]
-    kept: Vec<usize>,
+    kept: Arc<[usize]>,
     #[module(skip)]
-    moved: Vec<usize>,
+    moved: Arc<[usize]>,
 }
 
 impl Coupling {
@@ -48,8 +50,26 @@ impl Coupling {
         assert!(dim >= 2, "a coupling needs two coordinates, not {dim}");
         let (kept, moved): (Vec<usize>, Vec<usize>) = (0..dim).partition(|i| i % 2 == parity % 2);
         let outputs = moved.len() * element.parameters();
-        let conditioner = Conditioner::new(net, kept.len(), outputs, context, noise, space);
-        Self { conditioner, element, kept, moved }
+        let inputs = kept.len() * element.features();
+        let conditioner = Conditioner::new(net, inputs, outputs, context, noise, space);
+        Self { conditioner, element, kept: kept.into(), moved: moved.into() }
+    }
+
+    /// The layer with a network in its plain form.
+    pub(super) fn plain(self) -> Self {
+        Self { conditioner: self.conditioner.plain(), ..self }
+    }
+
+    /// A map that has a kernel on the moved coordinates, given the kept ones.
+    fn transform_by(
+        &self,
+        map: Monotone,
+        way: Way,
+        x: Tensor<2>,
+        context: Option<&Tensor<2>>,
+    ) -> (Tensor<2>, Tensor<1>) {
+        let theta = self.conditioner.forward(ops::columns(&x, &self.kept), context);
+        ops::monotone(map, way, x, theta, &self.moved)
     }
 
     /// `f` on the moved coordinates, given the kept ones.
@@ -62,10 +82,10 @@ impl Coupling {
         let n = x.dims()[0];
         let columns = |which: &[usize]| x.clone().select(1, index(which, &x));
         let kept = columns(&self.kept);
-        let theta = self.conditioner.forward(kept.clone(), context);
+        let theta = self.conditioner.forward(self.element.read(kept.clone()), context);
         let theta = theta.reshape([n, self.moved.len(), self.element.parameters()]);
         let (moved, log_slopes) = f(columns(&self.moved), theta);
-        let order: Vec<usize> = self.kept.iter().chain(&self.moved).copied().collect();
+        let order: Vec<usize> = self.kept.iter().chain(self.moved.iter()).copied().collect();
         let mut back = vec![0; order.len()];
         order.iter().enumerate().for_each(|(place, i)| back[*i] = place);
         let whole = Tensor::cat(vec![kept, moved], 1).select(1, index(&back, &x));
@@ -73,10 +93,16 @@ impl Coupling {
     }
 
     pub(super) fn push(&self, z: Tensor<2>, c: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<1>) {
+        if let Some(map) = self.element.monotone() {
+            return self.transform_by(map, Way::Back, z, c);
+        }
         self.transform(z, c, |z, theta| self.element.push(z, theta))
     }
 
     pub(super) fn pull(&self, x: Tensor<2>, c: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<1>) {
+        if let Some(map) = self.element.monotone() {
+            return self.transform_by(map, Way::Along, x, c);
+        }
         self.transform(x, c, |x, theta| self.element.pull(x, theta))
     }
 }

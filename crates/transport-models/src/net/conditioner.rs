@@ -1,11 +1,11 @@
 //! The network that reads one part of a point and says how to transform the other.
 
 use super::Dense;
-use super::activation::silu;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use transport_core::{Noise, Space};
+use transport_kernels::{Activation, Mask};
 
 /// The sizes of a [`Conditioner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +27,15 @@ pub struct ConditionerConfig {
 ///
 /// Without masks (`M = 1`) every output sees every input. With them, the outputs that belong to
 /// input `i` see the inputs before `i` and the context only (MADE): input `i` has degree `i + 1`,
-/// hidden unit `k` the degree `k mod d`, and a connection exists where the degree does not fall,
-/// strictly rises at the output.
+/// hidden unit `k` the degree `1 + k mod (d − 1)`, or `k mod d` beside a context, which reaches the
+/// first outputs too; a connection exists where the degree does not fall, strictly rises at the
+/// output.
+///
+/// The plain form has rectified units and no ways around them:
+///
+/// ```text
+/// hₖ₊₁ = relu(hₖ) (Wₖ ⊙ M) + bₖ,    out = relu(h_depth) (V ⊙ M_out) + b
+/// ```
 ///
 /// # References
 /// Germain, Gregor, Murray & Larochelle (2015), "MADE: masked autoencoder for distribution
@@ -41,30 +48,26 @@ pub struct Conditioner {
     output: Dense,
     #[module(skip)]
     masks: Option<Masks>,
+    #[module(skip)]
+    plain: bool,
 }
 
-/// 1 where a connection exists, `[inputs, outputs]`.
+/// The connections that exist.
 #[derive(Clone, Debug)]
 struct Masks {
-    input: Tensor<2>,
-    hidden: Tensor<2>,
-    output: Tensor<2>,
+    input: Mask,
+    hidden: Mask,
+    output: Mask,
 }
 
 impl Masks {
     /// The masks of `d` inputs with `per` outputs each.
-    fn new(d: usize, width: usize, per: usize, space: &Space) -> Self {
-        let hidden = |k: usize| k % d;
-        let mask = |rows: usize, cols: usize, holds: &dyn Fn(usize, usize) -> bool| {
-            let values = (0..rows * cols)
-                .map(|e| f64::from(u8::from(holds(e.div_euclid(cols), e % cols))))
-                .collect();
-            space.tensor(values, [rows, cols])
-        };
+    fn new(d: usize, width: usize, per: usize, context: usize, space: &Space) -> Self {
+        let hidden = |k: usize| if context > 0 || d == 1 { k % d } else { 1 + k % (d - 1) };
         Self {
-            input: mask(d, width, &|i, k| hidden(k) > i),
-            hidden: mask(width, width, &|j, k| hidden(k) >= hidden(j)),
-            output: mask(width, d * per, &|k, o| o.div_euclid(per) >= hidden(k)),
+            input: Mask::new([d, width], |i, k| hidden(k) > i, space),
+            hidden: Mask::new([width, width], |j, k| hidden(k) >= hidden(j), space),
+            output: Mask::new([width, d * per], |k, o| o.div_euclid(per) >= hidden(k), space),
         }
     }
 }
@@ -93,6 +96,7 @@ impl Conditioner {
             hidden: (1..depth).map(|k| dense(&format!("hidden.{k}"), width, width, unit)).collect(),
             output: dense("output", width, outputs, 0.0),
             masks: None,
+            plain: false,
         }
     }
 
@@ -107,8 +111,23 @@ impl Conditioner {
         noise: &Noise,
         space: &Space,
     ) -> Self {
-        let masks = Some(Masks::new(dim, config.width, per, space));
+        let masks = Some(Masks::new(dim, config.width, per, context, space));
         Self { masks, ..Self::new(config, dim, dim * per, context, noise, space) }
+    }
+
+    /// A fresh network in its plain form: hidden units start from weights within ±1/√n, a third of
+    /// the variance that residual ones start from.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        let gain = 1.0 / 3f64.sqrt();
+        let calm = |layer: Dense| layer.scaled(gain);
+        Self {
+            input: calm(self.input),
+            context: self.context.map(calm),
+            hidden: self.hidden.into_iter().map(calm).collect(),
+            plain: true,
+            ..self
+        }
     }
 
     /// The network's value.
@@ -120,8 +139,9 @@ impl Conditioner {
     /// When a context is given to a network without one, or not given to one with it.
     #[must_use]
     pub fn forward(&self, x: Tensor<2>, context: Option<&Tensor<2>>) -> Tensor<2> {
-        let mask = |f: fn(&Masks) -> &Tensor<2>| self.masks.as_ref().map(f);
-        let mut h = self.input.masked(x, mask(|m| &m.input));
+        let mask = |f: fn(&Masks) -> &Mask| self.masks.as_ref().map(f);
+        let unit = Some(if self.plain { Activation::Relu } else { Activation::Silu });
+        let mut h = self.input.masked(None, x, mask(|m| &m.input), false);
         match (&self.context, context) {
             (Some(layer), Some(c)) => h = h + layer.forward(c.clone()),
             (None, None) => {}
@@ -132,9 +152,8 @@ impl Conditioner {
             ),
         }
         for layer in &self.hidden {
-            let step = layer.masked(silu(h.clone()), mask(|m| &m.hidden));
-            h = h + step;
+            h = layer.masked(unit, h, mask(|m| &m.hidden), !self.plain);
         }
-        self.output.masked(silu(h), mask(|m| &m.output))
+        self.output.masked(unit, h, mask(|m| &m.output), false)
     }
 }

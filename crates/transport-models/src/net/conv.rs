@@ -2,8 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::module::{conv_transpose2d, conv2d};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use transport_core::{Noise, Space};
 
 /// `K ∗ x + b`: a square kernel of side `k`, a stride, and a border of zeros.
@@ -90,6 +90,32 @@ impl Conv {
     #[must_use]
     pub fn tangent(&self, u: Tensor<4>) -> Tensor<4> {
         conv2d(u, self.weight.val(), None, self.options())
+    }
+
+    /// The shape of what comes of planes of shape `[channels, height, width]`.
+    #[must_use]
+    pub fn planes_after(&self, [_, height, width]: [usize; 3]) -> [usize; 3] {
+        let [outputs, _, side, _] = self.weight.val().dims();
+        let after = |pixels: usize| (pixels + 2 * self.border - side).div_euclid(self.stride) + 1;
+        [outputs, after(height), after(width)]
+    }
+
+    /// `Kᵀ ∗ u`: the adjoint of [`Conv::tangent`] on images of `height × width`.
+    ///
+    /// A stride leaves the last rows and columns of some images unread; the transpose puts them
+    /// back as its output padding.
+    ///
+    /// # Shapes
+    /// `u`: `[n, outputs, h', w']`; returns `[n, inputs, height, width]`.
+    #[must_use]
+    pub fn adjoint(&self, u: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+        let ([_, _, rows, columns], side) = (u.dims(), self.weight.val().dims()[2]);
+        let (stride, border) = (self.stride, self.border);
+        let unread =
+            |pixels: usize, places: usize| pixels + 2 * border - side - (places - 1) * stride;
+        let padding_out = [unread(height, rows), unread(width, columns)];
+        let options = ConvTransposeOptions::new([stride; 2], [border; 2], padding_out, [1; 2], 1);
+        conv_transpose2d(u, self.weight.val(), None, options)
     }
 
     fn options(&self) -> ConvOptions<2> {

@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::module::linear;
 use transport_core::{Noise, Space};
-use transport_kernels::{Activation, ops};
+use transport_kernels::{Activation, Mask, ops};
 
 /// `x W + b`, `W` of shape `[inputs, outputs]`.
 #[derive(Module, Debug)]
@@ -31,6 +31,15 @@ impl Dense {
         }
     }
 
+    /// The layer with its weights and biases times `factor`.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self {
+            weight: self.weight.map(|w| w.mul_scalar(factor)),
+            bias: self.bias.map(|b| b.mul_scalar(factor)),
+        }
+    }
+
     /// `x W + b`.
     ///
     /// # Shapes
@@ -40,16 +49,20 @@ impl Dense {
         linear(x, self.weight.val(), Some(self.bias.val()))
     }
 
-    /// `x (W ⊙ M) + b`: the connections where the mask is 0 do not exist.
+    /// `f(x) (W ⊙ M) + b`, with `x` added on the way around: the connections where the mask is 0 do
+    /// not exist. Without `f` or a mask, as if they were not written.
     ///
     /// # Shapes
     /// `x`: `[n, inputs]`; `mask`: `[inputs, outputs]`; returns `[n, outputs]`.
     #[must_use]
-    pub fn masked(&self, x: Tensor<2>, mask: Option<&Tensor<2>>) -> Tensor<2> {
-        match mask {
-            None => self.forward(x),
-            Some(mask) => linear(x, self.weight.val() * mask.clone(), Some(self.bias.val())),
-        }
+    pub fn masked(
+        &self,
+        f: Option<Activation>,
+        x: Tensor<2>,
+        mask: Option<&Mask>,
+        around: bool,
+    ) -> Tensor<2> {
+        ops::masked_layer(f, x, self.weight.val(), self.bias.val(), mask, around)
     }
 
     /// `base + x W + b`.
@@ -96,6 +109,12 @@ impl Dense {
     #[must_use]
     pub fn tangent_after(&self, slope: Tensor<2>, u: Tensor<2>, around: bool) -> Tensor<2> {
         ops::tangent(u, slope, self.weight.val(), around)
+    }
+
+    /// `b`, `[outputs]`.
+    #[must_use]
+    pub fn bias(&self) -> Tensor<1> {
+        self.bias.val()
     }
 
     /// `W`, `[inputs, outputs]`: the derivatives along the unit directions.

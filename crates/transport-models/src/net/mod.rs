@@ -7,17 +7,21 @@
 
 pub mod activation;
 mod conditioner;
+mod contraction;
 mod conv;
 mod dense;
 mod embedding;
 mod image;
 mod mlp;
+mod norm;
 mod time_mlp;
 
 pub use conditioner::{Conditioner, ConditionerConfig};
+pub use contraction::{Bounded, Contraction, Derivative};
 pub use conv::{Conv, Kernel};
 pub use dense::Dense;
 pub use embedding::Embedding;
 pub use image::Pixels;
 pub use mlp::{Mlp, MlpConfig};
+pub use norm::operator_norm_bound;
 pub use time_mlp::{TimeMlp, TimeMlpConfig};

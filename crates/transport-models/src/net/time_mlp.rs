@@ -70,12 +70,7 @@ impl TimeMlp {
     /// # Shapes
     /// `x`: `[n, d]`; `context`: `[n, c]`; returns `[n, d]`.
     #[must_use]
-    pub fn forward(
-        &self,
-        x: Tensor<2>,
-        t: Times<'_>,
-        context: Option<&Tensor<2>>,
-    ) -> Tensor<2> {
+    pub fn forward(&self, x: Tensor<2>, t: Times<'_>, context: Option<&Tensor<2>>) -> Tensor<2> {
         let through = |h, layer: &Dense| layer.after(self.activation, h);
         self.layers[1..].iter().fold(self.first(x, t, context), through)
     }

@@ -1,8 +1,16 @@
 //! Networks satisfy the field suites, and give a row the same bits in any chunk.
 
+mod circle;
 mod convolutions;
 mod elements;
 mod flows;
+mod gan_nets;
+mod gan_theory;
+mod images;
+mod input_gradient;
+mod references;
+mod residual;
+mod vae;
 
 use burn::tensor::Tensor;
 use transport_core::schedule::Named;
@@ -24,7 +32,7 @@ fn spaces() -> (Space, Space) {
 /// A network whose last layer is not at its initial zero.
 fn model(schedule: Named, prediction: Prediction, context: usize, space: &Space) -> Dynamics {
     let net = MlpConfig { width: 24, depth: 3, frequencies: 4 };
-    let config = DynamicsConfig { schedule, prediction, net };
+    let config = DynamicsConfig { schedule, head: prediction.into(), net, uncertainty: false };
     let model = Dynamics::new(&config, D, context, &Noise::new(5, 1), space);
     perturbed(model)
 }

@@ -1,9 +1,11 @@
 //! Discrepancies against closed forms and against slower definitions.
 
+mod exact;
 mod frechet;
 mod kernels;
 mod manifolds;
 mod resampling;
+mod sinkhorn;
 
 use proptest::prelude::*;
 use transport_core::Noise;

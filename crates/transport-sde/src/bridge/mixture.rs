@@ -220,7 +220,7 @@ pub fn conditional_uvp(
     starts: &[f64],
     variance: f64,
 ) -> f64 {
-    use transport_core::linalg::{eigen, of_symmetric, product};
+    use transport_core::linalg::{of_symmetric, product, symmetric_eigen};
     let d = truth.dim();
     assert!(learned.dim() == d && starts.len() >= d, "plans of one dimension and some starts");
     let distance = |x: &[f64]| -> f64 {
@@ -228,7 +228,7 @@ pub fn conditional_uvp(
         let gap: f64 = m.iter().zip(&n).map(|(a, b)| (a - b) * (a - b)).sum();
         let root = of_symmetric(&s, d, |v| v.max(0.0).sqrt());
         let inner = product(&product(&root, &q, d), &root, d);
-        let cross: f64 = eigen(&inner, d).values.iter().map(|v| v.max(0.0).sqrt()).sum();
+        let cross: f64 = symmetric_eigen(&inner, d).0.iter().map(|v| v.max(0.0).sqrt()).sum();
         let trace: f64 = (0..d).map(|i| s[i * d + i] + q[i * d + i]).sum();
         gap + trace - 2.0 * cross
     };

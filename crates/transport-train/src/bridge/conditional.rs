@@ -141,6 +141,13 @@ impl Conditional {
                 + noise.clone() * column(&|f| f.on_noise[k])
         };
         let spread = factors.iter().map(|f| f.on_noise[0]).collect();
-        Draw { point: combine(0), velocity: combine(1), noise: noise.clone(), times, spread, context: None }
+        Draw {
+            point: combine(0),
+            velocity: combine(1),
+            noise: noise.clone(),
+            times,
+            spread,
+            context: None,
+        }
     }
 }

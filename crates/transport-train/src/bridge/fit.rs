@@ -265,7 +265,12 @@ fn check(config: &FitConfig) -> Result<(), FitError> {
         ("depth", config.depth as f64, (1..=1024).contains(&config.depth), "1 to 1024"),
         ("--components", config.components as f64, config.components > 0, whole),
         ("--lr", config.lr, config.lr > 0.0 && config.lr.is_finite(), "finite and above 0"),
-        ("--sigma", config.sigma, config.sigma > 0.0 && config.sigma.is_finite(), "finite and above 0"),
+        (
+            "--sigma",
+            config.sigma,
+            config.sigma > 0.0 && config.sigma.is_finite(),
+            "finite and above 0",
+        ),
     ];
     match ranges.into_iter().find(|(_, _, holds, _)| !holds) {
         Some((what, value, _, expected)) => Err(FitError::Setting { what, value, expected }),
@@ -355,7 +360,7 @@ fn train(
 ) -> Result<Process, FitError> {
     let FitConfig { method, sigma, steps, batch_size, seed, lr, .. } = *config;
     let dim = card.scaler.output_dim();
-    let loops = LoopConfig { steps, batch_size, shards: 1, seed };
+    let loops = LoopConfig { steps, batch_size, shards: 1, seed, ..LoopConfig::default() };
     let optim = OptimConfig { lr, ..OptimConfig::default() };
     let Some(Source::Rows(last)) = laws.last().cloned() else {
         return Err(SnapshotError::Few { found: 0 }.into());
@@ -448,7 +453,9 @@ impl Bridge {
         let net = |name: &str| weights.part(name).fill(blank(config, dim, space));
         let process = match config.method {
             Method::ICfm | Method::OtCfm => Process::Flow(net("velocity")?),
-            Method::Sf2m => Process::Both(weights.part("both").fill(blank_both(config, dim, space))?),
+            Method::Sf2m => {
+                Process::Both(weights.part("both").fill(blank_both(config, dim, space))?)
+            }
             Method::Dsbm => Process::Two(Drifts {
                 forward: net("forward")?,
                 backward: net("backward")?,

@@ -24,10 +24,10 @@ mod snapshots;
 mod source;
 
 pub use conditional::{Conditional, Draw};
+pub use coupled::{Coupled, Ends};
 pub use fit::{Bridge, BridgeCard, FitConfig, FitError, Method, fit};
 pub use imf::{Imf, ImfConfig};
 pub use light::LightLoss;
-pub use coupled::{Coupled, Ends};
 pub use matching::{FlowAndScoreMatching, Paths, VelocityMatching};
 pub use measure::{Transported, transported};
 pub use pairing::Pairing;

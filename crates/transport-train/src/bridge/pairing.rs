@@ -2,7 +2,8 @@
 
 use transport_core::Noise;
 use transport_ot::cost::Euclidean;
-use transport_ot::assignment;
+use transport_ot::weights::uniform;
+use transport_ot::{Side, Sinkhorn, assignment};
 
 /// A coupling between the starts and the ends of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,4 +78,35 @@ fn assigned(starts: &[f64], ends: &[f64], d: usize) -> Vec<(usize, usize)> {
         Ok(solved) => solved.targets.into_iter().enumerate().collect(),
         Err(_) => (0..starts.len().div_euclid(d)).map(|i| (i, i)).collect(),
     }
+}
+
+/// Iterations and tolerance that a batch's plan is worth: its draws are noisier.
+const ITERATIONS: usize = 1000;
+const TOLERANCE: f64 = 1e-3;
+
+/// For each start one draw of its row of the entropic plan.
+fn entropic(
+    starts: &[f64],
+    ends: &[f64],
+    d: usize,
+    epsilon: f64,
+    noise: &Noise,
+) -> Vec<(usize, usize)> {
+    let n = starts.len().div_euclid(d);
+    let draws = noise.resized(n);
+    let drawn = || {
+        let cost = Euclidean::squared(starts, ends, d)?;
+        let solver = Sinkhorn::new(epsilon).tolerance(TOLERANCE).max_iterations(ITERATIONS);
+        let plan = solver.solve(&cost, &uniform(n), &uniform(n))?.best_effort();
+        let draw = |i: usize, row: &[f64], _: &[f64]| {
+            let mut rest = draws.stream(i).uniform() * row.iter().sum::<f64>();
+            let chosen = row.iter().position(|p| {
+                rest -= p;
+                rest < 0.0
+            });
+            (i, chosen.unwrap_or(n - 1))
+        };
+        Ok::<_, transport_ot::OtError>(plan.map_rows(&cost, Side::Source, draw))
+    };
+    drawn().unwrap_or_else(|_| (0..n).map(|i| (i, i)).collect())
 }

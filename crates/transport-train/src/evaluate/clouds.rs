@@ -91,7 +91,7 @@ impl Ground<'_> {
         let rows = (x.len() / d).min(y.len() / d);
         let (few_x, few_y) = (&x[..rows * d], &y[..rows * d]);
         Ok(match measure {
-            Measure::LogLikelihood => None,
+            Measure::LogLikelihood | Measure::BitsPerDim => None,
             Measure::Energy => estimate(&Energy::new(x, y, d), Redraw::Both),
             Measure::Mmd => estimate(&Mmd::new(x, y, d, self.bandwidth), Redraw::Both),
             Measure::SlicedW2 => {

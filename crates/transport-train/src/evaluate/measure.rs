@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Measure {
     /// The mean log-density of held-out rows, in nats.
     LogLikelihood,
+    /// Bits per dimension of held-out images of whole numbers.
+    BitsPerDim,
     /// The energy distance.
     Energy,
     /// The squared maximum mean discrepancy, the bandwidth being the held-out median distance.
@@ -65,8 +67,9 @@ pub struct UnknownMeasure {
 
 impl Measure {
     /// Every metric, in the order in which they are listed.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::LogLikelihood,
+        Self::BitsPerDim,
         Self::Energy,
         Self::Mmd,
         Self::SlicedW2,
@@ -104,6 +107,7 @@ impl Measure {
     fn texts(self) -> (&'static str, &'static str, Good) {
         match self {
             Self::LogLikelihood => ("log-likelihood", "log-likelihood", Good::High),
+            Self::BitsPerDim => ("bits-per-dim", "bits/dim", Good::Low),
             Self::Energy => ("energy", "energy distance", Good::Low),
             Self::Mmd => ("mmd", "MMD²", Good::Low),
             Self::SlicedW2 => ("sliced-w2", "sliced W2", Good::Low),

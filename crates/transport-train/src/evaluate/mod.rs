@@ -5,11 +5,13 @@
 //! | `measure` | the metrics by name |
 //! | `clouds` | each metric of a cloud of points, with its bootstrap interval |
 //! | `c2st` | the classifier two-sample test |
+//! | `classifier` | a published classifier of MNIST digits that judges images |
 //! | `knn` | the neighbour classifier that judges labelled data |
 //! | `report` | what is found |
 //! | `warning` | signs of collapse |
 
 mod c2st;
+mod classifier;
 mod clouds;
 mod knn;
 mod measure;
@@ -17,13 +19,16 @@ mod report;
 mod warning;
 
 pub use c2st::c2st;
+pub use classifier::{Classified, Classifier, ClassifierError, Judgement};
 pub use knn::{Neighbours, Votes};
 pub use measure::{Good, Measure, UnknownMeasure};
 pub use report::{Estimate, Metric, Report};
 pub use warning::Warning;
 
+use crate::bits::bits_per_dim;
+use crate::config::{Config, SampleConfig};
 use crate::problem::Problem;
-use crate::registry::RIDGE;
+use crate::registry::{self, Generator, RIDGE};
 use crate::run::{Request, Run, RunError};
 use clouds::{Cloud, Ground, floor_is_held_out};
 use transport_core::device::{DeviceError, select, to_host};
@@ -130,7 +135,53 @@ pub fn evaluate_with(run: &Run, options: &Options) -> Result<Option<Report>, Run
     };
     let mut report = judge(&sides, options, log_prob)?;
     report.held_out = problem.test.rows();
+    if options.measures.contains(&Measure::BitsPerDim) {
+        let after = report.metrics.iter().filter(|m| m.measure == Measure::LogLikelihood).count();
+        let found = bits(run, &problem, sides.test, options.seed)?;
+        found.into_iter().for_each(|metric| report.metrics.insert(after, metric));
+    }
     Ok(Some(report))
+}
+
+/// Draws of the bound, for a model that has one.
+const BOUND_DRAWS: usize = 64;
+
+/// Bits per dimension, for images of whole numbers under a model with a density or a bound of it.
+fn bits(run: &Run, problem: &Problem, test: &Table, seed: u64) -> Result<Option<Metric>, RunError> {
+    let (scaler, width) = (&problem.schema.scaler, problem.rows.context_dim);
+    let states = scaler.transform(test)?;
+    let contexts = (width > 0).then(|| &problem.test_contexts[..width * test.rows()]);
+    let of = |law: &dyn Generator, plan: &SampleConfig| {
+        bits_per_dim(law, plan, problem, &states, contexts, seed)
+    };
+    let model = if run.bounds_density()? {
+        let noise = Noise::new(seed, test.rows()).purpose("bound");
+        let bound = run.generator().bound(&states, contexts, BOUND_DRAWS, &noise)?;
+        let nats = test.rows() as f64 * scaler.output_dim() as f64 * std::f64::consts::LN_2;
+        bound.filter(|b| b.discrete).map(|b| -b.values.iter().sum::<f64>() / nats)
+    } else if likelihood_is_cheap(run)? {
+        of(run.generator(), &run.config().sample)?
+    } else {
+        None
+    };
+    let Some(model) = model else { return Ok(None) };
+    let (law, plan) = fitted_gaussian(problem)?;
+    let Some(gaussian) = of(&*law, &plan)? else { return Ok(None) };
+    let alone = |value| Estimate { value, error: f64::NAN, low: f64::NAN, high: f64::NAN };
+    let (model, gaussian, measure) = (alone(model), alone(gaussian), Measure::BitsPerDim);
+    let (name, good) = (measure.title().to_owned(), measure.good());
+    Ok(Some(Metric { measure, name, model, gaussian, floor: None, good }))
+}
+
+/// The registry's `gaussian`, fitted to the same rows.
+fn fitted_gaussian(problem: &Problem) -> Result<(Box<dyn Generator>, SampleConfig), RunError> {
+    let entry = registry::model("gaussian")?;
+    let config = Config::new(".", "gaussian")?;
+    let space = Space::f32(&select(None)?);
+    let mut fit = entry.begin(&config, problem, &space)?;
+    let _ = fit.step();
+    let law = entry.open(&config, &problem.schema.shape(), &fit.weights(), &space)?;
+    Ok((law, config.sample))
 }
 
 /// Compares samples with held-out rows, wherever they came from: every metric but the likelihood.
@@ -220,7 +271,7 @@ fn judge<E: From<CompareError>>(
     for measure in options.measures.iter().copied() {
         let found = if measure == Measure::LogLikelihood {
             log_prob(&ground.held_out)?
-                .map(|values| likelihood(values, &law, &ground, scaler.log_abs_det()))
+                .map(|values| likelihood(values, &law, &ground, &scaler.log_abs_dets(test)))
                 .transpose()?
         } else {
             let floor = if floor_is_held_out(measure) { &fresh } else { &floor };
@@ -250,14 +301,16 @@ fn likelihood(
     values: Vec<f64>,
     law: &Gaussian,
     ground: &Ground,
-    log_det: f64,
+    log_dets: &[f64],
 ) -> Result<(Estimate, Estimate, Option<Estimate>), CompareError> {
     let device = select(None)?;
     let rows = ground.held_out.len() / ground.d;
     let space = Space::f32(&device);
     let points = space.tensor(ground.held_out.clone(), [rows, ground.d]);
-    let mean =
-        |values: Vec<f64>| ground.mean(values.into_iter().map(|v| v + log_det).collect()).into();
+    let mean = |values: Vec<f64>| {
+        let shifted = values.iter().zip(log_dets).map(|(v, log_det)| v + log_det);
+        ground.mean(shifted.collect()).into()
+    };
     Ok((mean(values), mean(to_host(law.log_prob(points))), None))
 }
 

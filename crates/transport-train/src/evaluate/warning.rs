@@ -18,8 +18,8 @@ pub enum Warning {
         /// The samples' total variance over the data's.
         share: f64,
     },
-    /// At least 5 % more of the samples than of real rows have another within a thousandth of the
-    /// median distance.
+    /// At least 5 % more of the samples than of real rows have another within a hundredth of the
+    /// median distance from a real row to its nearest other.
     Duplicates {
         /// The share of such samples.
         share: f64,
@@ -103,8 +103,8 @@ impl fmt::Display for Warning {
 
 /// Variance below which samples have collapsed, in units of the data's.
 const SPREAD: f64 = 0.25;
-/// A near-duplicate's distance, in units of the median distance of the held-out rows.
-const NEAR: f64 = 1e-3;
+/// A near-duplicate's distance, in units of the median distance from a real row to its nearest.
+const NEAR: f64 = 1e-2;
 
 /// The signs that samples and metrics show.
 pub(super) fn signs(
@@ -115,12 +115,13 @@ pub(super) fn signs(
 ) -> Vec<Warning> {
     let share = variance(&model.states, ground.d) / variance(&ground.held_out, ground.d);
     let spread = (share < SPREAD).then_some(Warning::LittleSpread { share });
-    let duplicates = |cloud: &Cloud| {
-        let distances = nearest_others(&cloud.states, ground.d);
-        let near = distances.iter().filter(|v| **v < NEAR * ground.bandwidth).count();
-        near as f64 / distances.len() as f64
+    let [others, real] = [model, floor].map(|cloud| nearest_others(&cloud.states, ground.d));
+    let near = NEAR * median(real.clone());
+    // Repeated rows are duplicates also where most real rows are repeated.
+    let share = |distances: Vec<f64>| {
+        distances.iter().filter(|v| **v <= near).count() as f64 / distances.len() as f64
     };
-    let (share, real) = (duplicates(model), duplicates(floor));
+    let (share, real) = (share(others), share(real));
     let duplicates = (share > real + 0.05).then_some(Warning::Duplicates { share, floor: real });
     spread.into_iter().chain(duplicates).chain(metrics.iter().filter_map(sign)).collect()
 }
@@ -136,6 +137,11 @@ fn sign(metric: &Metric) -> Option<Warning> {
         _ => return None,
     };
     bad.then_some(warning)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 /// The trace of the covariance.

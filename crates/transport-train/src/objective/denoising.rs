@@ -1,43 +1,78 @@
 //! Denoising score matching.
 
-use super::{Batch, Objective, pair, weighted_square_error};
+use super::{Batch, Objective, TimeLaw, Weighting, pair, row_mean, weighted_square_error};
 use burn::tensor::Tensor;
 use transport_core::interpolant::Interpolant;
-use transport_core::{Prediction, Schedule, Space, Times};
+use transport_core::{Space, Times};
 use transport_models::Dynamics;
 
-/// Regression on the score of the noising kernel, weighted by its variance.
+/// Regression on what the noising kernel says of each pair, whatever the network predicts.
+///
+/// ```text
+/// L = E w(t) ‖ h_θ(x_t, t) − (p x₁ + q x₀) ‖² / d,     x_t = α(t) x₁ + σ(t) x₀,  x₀ ~ N(0, I)
+/// ```
+///
+/// with `(p, q)` the coordinates of the network's [`transport_core::Head`]: in the noise this is
 ///
 /// ```text
 /// L = E σ(t)² ‖ s_θ(x_t, t) − ∇ log q(x_t | x₁) ‖² / d = E ‖ ε_θ(x_t, t) − x₀ ‖² / d
-/// x_t = α(t) x₁ + σ(t) x₀,   x₀ ~ N(0, I),   ∇ log q(x_t | x₁) = −x₀ / σ
 /// ```
 ///
-/// Written in the noise `ε = −σ s`, where it has one scale at all times. A network that predicts
-/// something else is compared in its own basis.
+/// for every head up to the weight ([`Weighting`]), since `∇ log q(x_t | x₁) = −x₀/σ`. Its
+/// minimiser is the score of `q_t`; with levels in a geometric sequence it is the loss of a
+/// noise-conditional score network. The learned weighting is
+///
+/// ```text
+/// L = E [ e^{−u(t)} ‖ h_θ − h ‖²/d + u(t) ],     at its minimum e^{u(t)} = E[‖h_θ − h‖²/d | t]
+/// ```
 ///
 /// # References
-/// Vincent (2011); Song et al. (2021), eq. (7) with λ = σ².
+/// Vincent (2011); Song & Ermon (2019); Song et al. (2021), eq. (7) with λ = σ²; Karras et al.
+/// (2022, 2024).
 /// # Checked by
-/// `tests/it/objectives.rs`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DenoisingScoreMatching;
+/// `tests/it/objectives.rs`, `tests/it/scores.rs`
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DenoisingScoreMatching {
+    /// The law of the times.
+    pub times: TimeLaw,
+    /// The weight of each.
+    pub weighting: Weighting,
+}
+
+impl DenoisingScoreMatching {
+    /// The loss of a noise-conditional score network: `levels` noise levels in a geometric
+    /// sequence, each with the weight of its variance on the score.
+    #[must_use]
+    pub fn noise_conditional(levels: usize) -> Self {
+        Self { times: TimeLaw::Geometric { levels }, weighting: Weighting::Snr }
+    }
+}
 
 impl Objective<Dynamics> for DenoisingScoreMatching {
     type Draw = (Tensor<2>, Vec<f64>);
 
     fn draw(&self, model: &Dynamics, batch: &Batch) -> Self::Draw {
-        pair(model, batch)
+        pair(self.times, model, batch)
     }
 
     fn loss(&self, model: &Dynamics, batch: &Batch, (x0, times): Self::Draw) -> Tensor<1> {
-        let schedule = model.schedule();
+        let (schedule, head) = (model.schedule(), model.head());
         let t = Times::Each(&times);
         let x = Interpolant { schedule }.point(x0.clone(), batch.data.clone(), t);
-        let target = Prediction::Noise.convert(model.prediction(), x0, x.clone(), t, &schedule);
-        // A score target is −x₀/σ: weight σ² brings it back to the noise's scale.
-        let weight = (model.prediction() == Prediction::Score)
-            .then(|| t.column(&Space::of(&x), |t| schedule.at(t).sigma.powi(2)));
-        weighted_square_error(model.output(x, t, batch.context.clone()), target, weight)
+        let (space, d) = (Space::of(&x), x.dims()[1]);
+        let target = head.target(x0, batch.data.clone(), t, schedule);
+        let weight = self.weighting.column(head, schedule, self.times, t, &space);
+        let output = model.output(x, t, batch.context.clone());
+        if self.weighting != Weighting::Learned {
+            return weighted_square_error(output, target, weight);
+        }
+        // The model is built with its uncertainty where the weighting asks for it.
+        #[allow(clippy::expect_used)]
+        let u = model.log_variance(t, &space).expect("a model that learns its uncertainty");
+        let mut error = (output - target).powi_scalar(2).sum_dim(1).div_scalar(d as f64);
+        if let Some(weight) = weight {
+            error = error * weight;
+        }
+        row_mean(error * u.clone().neg().exp() + u, None)
     }
 }

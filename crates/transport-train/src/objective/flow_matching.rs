@@ -1,6 +1,6 @@
 //! Conditional flow matching.
 
-use super::{Batch, Objective, pair, weighted_square_error};
+use super::{Batch, Objective, TimeLaw, pair, weighted_square_error};
 use burn::tensor::Tensor;
 use transport_core::interpolant::Interpolant;
 use transport_core::{Prediction, Times};
@@ -26,11 +26,11 @@ impl Objective<Dynamics> for FlowMatching {
     type Draw = (Tensor<2>, Vec<f64>);
 
     fn draw(&self, model: &Dynamics, batch: &Batch) -> Self::Draw {
-        pair(model, batch)
+        pair(TimeLaw::Uniform, model, batch)
     }
 
     fn loss(&self, model: &Dynamics, batch: &Batch, (x0, times): Self::Draw) -> Tensor<1> {
-        debug_assert_eq!(model.prediction(), Prediction::Velocity);
+        debug_assert_eq!(model.head(), Prediction::Velocity.into());
         let interpolant = Interpolant { schedule: model.schedule() };
         let t = Times::Each(&times);
         let x = interpolant.point(x0.clone(), batch.data.clone(), t);

@@ -4,6 +4,7 @@ use super::{Batch, Objective};
 use burn::tensor::Tensor;
 use transport_core::Space;
 use transport_models::Flow;
+use transport_models::flow::LogDet;
 
 /// The cross-entropy of the data under the model, per coordinate.
 ///
@@ -45,7 +46,9 @@ impl Objective<Flow> for MaximumLikelihood {
             Some(shifts) => batch.data.clone() + shifts,
             None => batch.data.clone(),
         };
-        let log_prob = model.log_prob(data, batch.context.as_ref());
+        let noise = batch.noise.purpose("log-det");
+        let how = LogDet::Estimate(&noise);
+        let log_prob = model.log_prob_by(data, batch.context.as_ref(), how);
         log_prob.sum_dim(0).div_scalar(-((n * d) as f64))
     }
 }

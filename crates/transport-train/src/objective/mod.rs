@@ -1,15 +1,36 @@
 //! Objectives: all the randomness of a step in a draw, and a loss that is a function of it.
 
 mod denoising;
+mod evidence;
 mod flow_matching;
+mod image;
 mod likelihood;
+mod reverse_kl;
 
 pub use denoising::DenoisingScoreMatching;
+pub use evidence::{EvidenceBound, Tally};
 pub use flow_matching::FlowMatching;
+pub use image::ImageLikelihood;
 pub use likelihood::MaximumLikelihood;
+pub use reverse_kl::ReverseKl;
+mod error;
+mod explicit;
+mod finite_difference;
+mod implicit;
+mod sliced;
+mod times;
+mod weighting;
+pub use error::ObjectiveError;
+pub use explicit::{ExplicitScoreMatching, explicit};
+pub use finite_difference::{FiniteDifferenceScoreMatching, finite_difference};
+pub use implicit::{ImplicitScoreMatching, implicit};
+pub use sliced::{SlicedScoreMatching, sliced};
+pub(crate) use times::bounded;
+pub use times::{TimeLaw, geometric};
+pub use weighting::Weighting;
 
 use burn::tensor::Tensor;
-use transport_core::{Interval, Noise, Schedule, Space};
+use transport_core::{Interval, Noise, Space};
 use transport_kernels::ops;
 use transport_models::Dynamics;
 
@@ -58,18 +79,29 @@ pub trait Objective<M>: Send + Sync {
 }
 
 /// What every simulation-free objective draws: a reference point and a time for each row.
-fn pair(model: &Dynamics, batch: &Batch) -> (Tensor<2>, Vec<f64>) {
+fn pair(times: TimeLaw, model: &Dynamics, batch: &Batch) -> (Tensor<2>, Vec<f64>) {
     let d = batch.data.dims()[1];
     let x0 = batch.noise.purpose("reference").normal(d, &Space::of(&batch.data));
-    (x0, batch.times(model.schedule().domain()))
+    (x0, times.draw(model.schedule(), batch))
 }
 
 /// The mean over rows and columns of `(a − b)²`, with one weight per row.
-///
-/// `sum_dim` then `sum`: the order of additions is fixed by the shape, not by the threads.
 fn weighted_square_error(a: Tensor<2>, b: Tensor<2>, weight: Option<Tensor<2>>) -> Tensor<1> {
-    let Some(weight) = weight else { return ops::mean_square_error(a, b) };
-    let [n, d] = a.dims();
-    let per_row = (a - b).powi_scalar(2).sum_dim(1) * weight;
-    per_row.sum_dim(0).reshape([1]).div_scalar((n * d) as f64)
+    if weight.is_none() {
+        return ops::mean_square_error(a, b);
+    }
+    let d = a.dims()[1] as f64;
+    row_mean((a - b).powi_scalar(2).sum_dim(1).div_scalar(d), weight)
+}
+
+/// The mean of a column, with one weight per row.
+///
+/// Summed along the rows: the order of additions is fixed by the shape, not by the threads.
+fn row_mean(rows: Tensor<2>, weight: Option<Tensor<2>>) -> Tensor<1> {
+    let n = rows.dims()[0] as f64;
+    let rows = match weight {
+        Some(weight) => rows * weight,
+        None => rows,
+    };
+    rows.sum_dim(0).reshape([1]).div_scalar(n)
 }

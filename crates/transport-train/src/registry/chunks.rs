@@ -10,7 +10,7 @@ use transport_core::device::is_host;
 ///
 /// # Errors
 /// The first that a chunk fails with.
-pub(super) fn chunked<T: Send, E: Send>(
+pub(crate) fn chunked<T: Send, E: Send>(
     space: &Space,
     n: usize,
     size: usize,

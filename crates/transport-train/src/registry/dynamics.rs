@@ -1,34 +1,27 @@
 //! The models that are a learned velocity or score: flow matching and diffusion.
 
+use super::annealing::Annealing;
 use super::chunks::chunked;
+use super::dynamics_settings::{HeadName, Loss, Settings, TimesName, WeightingName};
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
-use crate::objective::{DenoisingScoreMatching, FlowMatching};
 use crate::problem::{Problem, Shape};
-use crate::trainer::{Trainer, Training};
+use crate::trainer::Training;
 use crate::weights::Weights;
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 use transport_core::device::to_host;
 use transport_core::law::Gaussian;
 use transport_core::schedule::Named;
-use transport_core::{Density, Invertible, Noise, Prediction, Schedule, Space};
-use transport_models::net::MlpConfig;
-use transport_models::{Dynamics, DynamicsConfig, Given};
+use transport_core::{Density, Invertible, Noise, Schedule, Space};
+use transport_models::{Dynamics, Given};
 use transport_sde::dynamics::Epsilon;
 use transport_sde::flow::record;
 use transport_sde::{
-    Family as Stochastic, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, drive,
+    Family as Stochastic, Finish, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, Spacing,
+    drive,
 };
-
-/// The loss that trains it.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Loss {
-    FlowMatching,
-    DenoisingScoreMatching,
-}
 
 /// A registered model made of a [`Dynamics`].
 #[derive(Clone, Copy, Debug)]
@@ -36,37 +29,17 @@ pub(super) struct Family {
     pub(super) name: &'static str,
     pub(super) summary: &'static str,
     pub(super) schedule: Named,
-    pub(super) prediction: Prediction,
-    pub(super) objective: Loss,
-    pub(super) steps: usize,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    width: usize,
-    depth: usize,
-    frequencies: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { width: 256, depth: 4, frequencies: 16 }
-    }
+    pub(super) head: HeadName,
+    pub(super) loss: Loss,
+    pub(super) weighting: WeightingName,
+    pub(super) times: TimesName,
+    pub(super) sample: SampleConfig,
 }
 
 impl Family {
-    fn settings(&self, table: &toml::Table) -> Result<DynamicsConfig, ConfigError> {
-        let wrong = |reason: String| ConfigError::Settings { model: self.name.to_owned(), reason };
-        let Settings { width, depth, frequencies } =
-            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
-        for (name, value) in [("width", width), ("depth", depth), ("frequencies", frequencies)] {
-            if value == 0 || value > 1 << 16 {
-                return Err(wrong(format!("{name} is {value}: at least 1 and at most 65536")));
-            }
-        }
-        let net = MlpConfig { width, depth, frequencies };
-        Ok(DynamicsConfig { schedule: self.schedule, prediction: self.prediction, net })
+    fn settings(&self, table: &toml::Table) -> Result<Settings, ConfigError> {
+        Settings::read(self, table)
+            .map_err(|reason| ConfigError::Settings { model: self.name.to_owned(), reason })
     }
 }
 
@@ -80,10 +53,7 @@ impl Entry for Family {
     }
 
     fn objective(&self) -> &'static str {
-        match self.objective {
-            Loss::FlowMatching => "flow matching",
-            Loss::DenoisingScoreMatching => "denoising score matching",
-        }
+        self.loss.title()
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -91,11 +61,11 @@ impl Entry for Family {
     }
 
     fn defaults(&self) -> toml::Table {
-        toml::Table::try_from(Settings::default()).unwrap_or_default()
+        toml::Table::try_from(Settings::of(self)).unwrap_or_default()
     }
 
     fn sampling(&self) -> SampleConfig {
-        SampleConfig { solver: Solver::Heun, steps: self.steps }
+        self.sample
     }
 
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
@@ -111,16 +81,9 @@ impl Entry for Family {
         let settings = self.settings(&config.model.settings)?;
         let rows = Arc::clone(&problem.rows);
         let noise = Noise::new(config.train.seed, 1);
-        let model = Dynamics::new(&settings, rows.dim, rows.context_dim, &noise, space);
-        let (train, optim) = (config.train, config.optim);
-        Ok(match self.objective {
-            Loss::FlowMatching => {
-                Box::new(Trainer::new(model, FlowMatching, rows, train, optim, space))
-            }
-            Loss::DenoisingScoreMatching => {
-                Box::new(Trainer::new(model, DenoisingScoreMatching, rows, train, optim, space))
-            }
-        })
+        let dynamics = settings.dynamics(self.schedule);
+        let model = Dynamics::new(&dynamics, rows.dim, rows.context_dim, &noise, space);
+        Ok(settings.training(model, rows, config.train, config.optim, space))
     }
 
     fn open(
@@ -132,10 +95,12 @@ impl Entry for Family {
     ) -> Result<Box<dyn Generator>, OpenError> {
         let settings = self.settings(&config.model.settings)?;
         let Shape { dim, context, .. } = *shape;
-        let blank = Dynamics::new(&settings, dim, context, &Noise::new(0, 1), space);
+        let dynamics = settings.dynamics(self.schedule);
+        let blank = Dynamics::new(&dynamics, dim, context, &Noise::new(0, 1), space);
         let model = weights.fill(blank)?;
-        let chunk = (CHUNK / settings.net.width).clamp(64, 1024);
-        Ok(Box::new(Flowing { model, dim, context, chunk, space: space.clone() }))
+        let chunk = (CHUNK / settings.width).clamp(64, 1024);
+        let levels = settings.ladder(self.schedule);
+        Ok(Box::new(Flowing { model, dim, context, chunk, levels, space: space.clone() }))
     }
 }
 
@@ -149,6 +114,9 @@ struct Flowing {
     context: usize,
     /// Rows of a chunk.
     chunk: usize,
+    /// The times of a noise-conditional model's levels, for which Euler–Maruyama is annealed
+    /// Langevin dynamics; empty for others.
+    levels: Vec<f64>,
     space: Space,
 }
 
@@ -160,13 +128,18 @@ impl Flowing {
         }))
     }
 
-    /// Equal steps over the domain for what integrates a velocity; for a diffusion sampler the
-    /// grid that suits the schedule, with the clean state at its end.
+    /// Equal steps over the domain for what integrates a velocity, Karras's where the clock is the
+    /// noise level itself; for a diffusion sampler the grid that suits the schedule, with the clean
+    /// state at its end.
     fn grid(&self, plan: &SampleConfig) -> Grid {
         let (schedule, steps) = (self.model.schedule(), plan.steps.max(1));
+        let spacing = match schedule {
+            Named::Edm => Spacing::Karras { rho: 7.0 },
+            _ => Spacing::Uniform,
+        };
         let grid = match plan.solver.kind() {
             SolverKind::Diffusion => Grid::sampling(&schedule, steps),
-            _ => Grid::uniform(schedule.domain(), steps),
+            _ => Grid::spaced(&schedule, schedule.domain(), spacing, steps, Finish::Declared),
         };
         // A plan's steps are checked where the plan is made.
         #[allow(clippy::expect_used)]
@@ -200,6 +173,16 @@ impl Flowing {
     ) -> Result<Vec<Vec<f64>>, SolveError> {
         let (start, grid, solver) = (self.start(noise), self.grid(plan), plan.solver);
         let path = noise.purpose("path");
+        if solver == Solver::EulerMaruyama && !self.levels.is_empty() {
+            let annealing = Annealing {
+                field: given,
+                schedule: self.model.schedule(),
+                levels: &self.levels,
+                steps: plan.steps,
+            };
+            let states = annealing.states(start, knots, &path)?;
+            return Ok(states.into_iter().map(to_host).collect());
+        }
         let states = match solver.kind() {
             SolverKind::Ode => {
                 let flow = OdeFlow { field: given, grid, solver };

@@ -4,7 +4,8 @@ use super::chunks::chunked;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::MaximumLikelihood;
-use crate::problem::{Problem, Shape};
+use crate::problem::{Problem, Schema, Shape};
+use crate::support::SupportError;
 use crate::trainer::{Trainer, Training};
 use crate::weights::Weights;
 use burn::tensor::Tensor;
@@ -13,9 +14,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use transport_core::device::to_host;
 use transport_core::{Noise, Space};
-use transport_models::flow::{Element, Reading};
+use transport_models::flow::{Element, Outside, Reading, Reference};
 use transport_models::net::ConditionerConfig;
-use transport_models::{Flow, FlowConfig};
+use transport_models::{Flow, FlowConfig, FlowError};
 use transport_sde::{SolveError, Solver};
 
 /// How the layers of a registered flow transform a coordinate.
@@ -24,6 +25,7 @@ pub(super) enum Transform {
     Additive,
     Affine,
     Spline,
+    Circular,
 }
 
 /// A registered normalizing flow.
@@ -44,17 +46,24 @@ struct Settings {
     /// Pieces of a spline; other transforms have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bins: Option<usize>,
+    /// What is pushed forward; `N(0, I)`, and for angles the uniform law, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reference: Option<Reference>,
+    /// The transforms alone, with plain networks ([`Flow::plain`]), instead of our blocks.
+    #[serde(default)]
+    plain: bool,
 }
 
 impl Family {
     fn default_settings(&self) -> Settings {
-        let bins = (self.transform == Transform::Spline).then_some(8);
-        Settings { layers: 6, width: 64, depth: 2, bins }
+        let splines = matches!(self.transform, Transform::Spline | Transform::Circular);
+        let bins = splines.then_some(8);
+        Settings { layers: 6, width: 64, depth: 2, bins, reference: None, plain: false }
     }
 
-    fn settings(&self, table: &toml::Table) -> Result<FlowConfig, ConfigError> {
+    fn settings(&self, table: &toml::Table) -> Result<(FlowConfig, bool), ConfigError> {
         let wrong = |reason: String| ConfigError::Settings { model: self.name.to_owned(), reason };
-        let Settings { layers, width, depth, bins } =
+        let Settings { layers, width, depth, bins, reference, plain } =
             table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
         let most = [("layers", layers, 1024), ("width", width, 1 << 16), ("depth", depth, 1024)];
         for (name, value, most) in most.into_iter().chain(bins.map(|b| ("bins", b, 256))) {
@@ -66,15 +75,69 @@ impl Family {
             (Transform::Additive, None) => Element::Additive,
             (Transform::Affine, None) => Element::Affine,
             (Transform::Spline, Some(bins)) => Element::Spline { bins },
-            (Transform::Spline, None) => return Err(wrong("bins is missing".to_owned())),
+            (Transform::Circular, Some(bins)) => Element::Circular { bins },
+            (Transform::Spline | Transform::Circular, None) => {
+                return Err(wrong("bins is missing".to_owned()));
+            }
             (_, Some(_)) => {
                 return Err(wrong("unknown setting `bins`: it has no spline".to_owned()));
             }
         };
-        let net = ConditionerConfig { width, depth };
-        Ok(FlowConfig { reading: self.reading, element, layers, net })
+        let own = match self.transform {
+            Transform::Circular => Reference::Uniform,
+            _ => Reference::Gaussian,
+        };
+        let (net, reference) = (ConditionerConfig { width, depth }, reference.unwrap_or(own));
+        let config = FlowConfig { reading: self.reading, element, layers, net, reference };
+        // What does not depend on the number of columns is known before there is data.
+        config.check(2).map_err(|e| wrong(e.to_string()))?;
+        Ok((config, plain))
+    }
+
+    /// A fresh flow of a shape.
+    fn build(
+        &self,
+        table: &toml::Table,
+        [dim, context]: [usize; 2],
+        noise: &Noise,
+        space: &Space,
+    ) -> Result<Flow, ConfigError> {
+        let (config, plain) = self.settings(table)?;
+        let model = Flow::new(&config, dim, context, noise, space).map_err(|e| self.refused(e))?;
+        Ok(if plain { model.plain() } else { model })
     }
 }
+
+impl Family {
+    fn refused(&self, error: FlowError) -> ConfigError {
+        ConfigError::Settings { model: self.name.to_owned(), reason: error.to_string() }
+    }
+}
+
+/// That the training rows lie where a bounded flow can reach them.
+fn within(
+    model: &Flow,
+    schema: &Schema,
+    states: &[f32],
+    space: &Space,
+) -> Result<(), SupportError> {
+    if model.base().half_width().is_none() {
+        return Ok(());
+    }
+    let (d, mut first) = (schema.shape().dim, 0);
+    for part in states.chunks(CHECKED * d) {
+        let values = part.iter().map(|v| f64::from(*v)).collect();
+        let outside = model.outside(&space.tensor(values, [part.len().div_euclid(d), d]));
+        if let Some(outside) = outside {
+            return Err(schema.unsupported(&Outside { row: first + outside.row, ..outside }));
+        }
+        first += CHECKED;
+    }
+    Ok(())
+}
+
+/// Rows that are checked at once.
+const CHECKED: usize = 1 << 16;
 
 impl Entry for Family {
     fn name(&self) -> &'static str {
@@ -106,16 +169,23 @@ impl Entry for Family {
         self.settings(settings).map(|_| ())
     }
 
+    fn flow(&self, settings: &toml::Table) -> Result<Option<FlowConfig>, ConfigError> {
+        self.settings(settings).map(|(config, _)| Some(config))
+    }
+
     fn begin(
         &self,
         config: &Config,
         problem: &Problem,
         space: &Space,
     ) -> Result<Box<dyn Training>, ConfigError> {
-        let settings = self.settings(&config.model.settings)?;
         let rows = Arc::clone(&problem.rows);
         let noise = Noise::new(config.train.seed, 1);
-        let model = Flow::new(&settings, rows.dim, rows.context_dim, &noise, space);
+        let sizes = [rows.dim, rows.context_dim];
+        let model = self.build(&config.model.settings, sizes, &noise, space)?;
+        let (scale, shift) = problem.schema.to_data_units();
+        let model = model.of_angles(&scale, &shift, space);
+        within(&model, &problem.schema, &rows.states, space)?;
         let count = rows.len().min(STARTED_ON);
         let part = |values: &[f32], d: usize| -> Tensor<2> {
             let values = values[..count * d].iter().map(|v| f64::from(*v)).collect();
@@ -134,9 +204,8 @@ impl Entry for Family {
         weights: &Weights,
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
-        let settings = self.settings(&config.model.settings)?;
         let Shape { dim, context, .. } = *shape;
-        let blank = Flow::new(&settings, dim, context, &Noise::new(0, 1), space);
+        let blank = self.build(&config.model.settings, [dim, context], &Noise::new(0, 1), space)?;
         let model = weights.fill(blank)?;
         Ok(Box::new(Normalizing { model, dim, context, space: space.clone() }))
     }
@@ -173,8 +242,8 @@ impl Generator for Normalizing {
     ) -> Result<Vec<f64>, SolveError> {
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
             let context = self.context(context, &rows);
-            let z = noise.rows(rows).purpose("reference").normal(self.dim, &self.space);
-            finite(to_host(self.model.push(z, context.as_ref()).0))
+            let noise = noise.rows(rows);
+            finite(to_host(self.model.sample(&noise, context.as_ref(), &self.space)))
         })?;
         Ok(parts.concat())
     }
@@ -187,6 +256,12 @@ impl Generator for Normalizing {
         _knots: &[f64],
     ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
         Ok(None)
+    }
+
+    fn outside(&self, x: &[f64]) -> Option<Outside> {
+        self.model.base().half_width()?;
+        let n = x.len().div_euclid(self.dim);
+        self.model.outside(&self.space.tensor(x.to_vec(), [n, self.dim]))
     }
 
     fn log_prob(

@@ -3,20 +3,28 @@
 //! The binary, the evaluation and the documentation read this list. A new model is a row of
 //! [`MODELS`] and, when it is of a new kind, a file beside this one that implements [`Entry`].
 
-mod chunks;
+mod annealing;
+pub(crate) mod chunks;
 mod dynamics;
+mod dynamics_settings;
 mod flow;
+mod gan;
 mod gaussian;
+mod vae;
 
 pub(crate) use gaussian::RIDGE;
+mod image_flow;
 
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
 use crate::problem::{Problem, Shape};
 use crate::trainer::{Keep, Training};
 use crate::weights::{Weights, WeightsError};
+use dynamics_settings::{HeadName, Loss, TimesName, WeightingName};
 use transport_core::schedule::Named;
-use transport_core::{Noise, Prediction, Space};
-use transport_models::flow::Reading;
+use transport_core::{Noise, Space};
+use transport_models::FlowConfig;
+use transport_models::flow::image::Architecture;
+use transport_models::flow::{Outside, Reading};
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -25,41 +33,71 @@ pub static MODELS: &[&dyn Entry] = &[
         name: "flow-matching",
         summary: "velocity of straight lines from noise to data (conditional flow matching)",
         schedule: Named::Rectified,
-        prediction: Prediction::Velocity,
-        objective: dynamics::Loss::FlowMatching,
-        steps: 50,
+        head: HeadName::Velocity,
+        loss: Loss::FlowMatching,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 50 },
     },
     &dynamics::Family {
         name: "score-vp",
         summary: "score of the variance-preserving diffusion (denoising score matching)",
         schedule: Named::Vp,
-        prediction: Prediction::Noise,
-        objective: dynamics::Loss::DenoisingScoreMatching,
-        steps: 200,
+        head: HeadName::Noise,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 200 },
     },
     &dynamics::Family {
         name: "score-subvp",
         summary: "score of the sub-variance-preserving diffusion",
         schedule: Named::Subvp,
-        prediction: Prediction::Noise,
-        objective: dynamics::Loss::DenoisingScoreMatching,
-        steps: 200,
+        head: HeadName::Noise,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 200 },
     },
     &dynamics::Family {
         name: "score-ve",
         summary: "score of the variance-exploding diffusion",
         schedule: Named::Ve,
-        prediction: Prediction::Noise,
-        objective: dynamics::Loss::DenoisingScoreMatching,
-        steps: 200,
+        head: HeadName::Noise,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 200 },
     },
     &dynamics::Family {
         name: "score-cosine",
         summary: "v-prediction on the cosine diffusion",
         schedule: Named::Cosine,
-        prediction: Prediction::V,
-        objective: dynamics::Loss::DenoisingScoreMatching,
-        steps: 200,
+        head: HeadName::V,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Uniform,
+        times: TimesName::Uniform,
+        sample: SampleConfig { solver: Solver::Heun, steps: 200 },
+    },
+    &dynamics::Family {
+        name: "edm",
+        summary: "preconditioned denoiser with EDM's noise levels and weights",
+        schedule: Named::Edm,
+        head: HeadName::Edm,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Edm,
+        times: TimesName::LogNormal,
+        sample: SampleConfig { solver: Solver::EdmHeun, steps: 50 },
+    },
+    &dynamics::Family {
+        name: "ncsn",
+        summary: "noise-conditional score network, sampled by annealed Langevin dynamics",
+        schedule: Named::Ve,
+        head: HeadName::Noise,
+        loss: Loss::Denoising,
+        weighting: WeightingName::Snr,
+        times: TimesName::Geometric,
+        sample: SampleConfig { solver: Solver::EulerMaruyama, steps: 800 },
     },
     &flow::Family {
         name: "nice",
@@ -91,6 +129,71 @@ pub static MODELS: &[&dyn Entry] = &[
         reading: Reading::Autoregressive,
         transform: flow::Transform::Spline,
     },
+    &flow::Family {
+        name: "iaf",
+        summary: "affine inverse autoregressive layers: samples in one pass",
+        reading: Reading::Inverse,
+        transform: flow::Transform::Affine,
+    },
+    &flow::Family {
+        name: "nsf-circular",
+        summary: "circular spline autoregressive layers, for angles in radians within ±π",
+        reading: Reading::Autoregressive,
+        transform: flow::Transform::Circular,
+    },
+    &flow::Family {
+        name: "residual-flow",
+        summary: "residual layers with a bounded Lipschitz constant",
+        reading: Reading::Residual,
+        transform: flow::Transform::Additive,
+    },
+    &vae::Family,
+    &image_flow::Family {
+        name: "glow",
+        summary: "1×1 convolutions and affine couplings of images, at several scales",
+        architecture: Architecture::Glow,
+    },
+    &image_flow::Family {
+        name: "realnvp-image",
+        summary: "affine checkerboard and channel couplings of images, at several scales",
+        architecture: Architecture::RealNvp,
+    },
+    &gan::Family { name: "gan", summary: "the minimax game of the theory", preset: gan::MINIMAX },
+    &gan::Family {
+        name: "fgan",
+        summary: "the variational form of an f-divergence (`loss`)",
+        preset: gan::F_DIVERGENCE,
+    },
+    &gan::Family {
+        name: "sngan",
+        summary: "hinge loss, critic with spectral normalisation",
+        preset: gan::SPECTRAL,
+    },
+    &gan::Family {
+        name: "wgan",
+        summary: "Wasserstein loss, critic with clipped weights",
+        preset: gan::CLIPPED,
+    },
+    &gan::Family {
+        name: "wgan-gp",
+        summary: "Wasserstein loss with gradient penalty",
+        preset: gan::GRADIENT_PENALTY,
+    },
+    &gan::Family {
+        name: "r1-gan",
+        summary: "non-saturating loss with the R1 penalty",
+        preset: gan::R1,
+    },
+    &gan::Family {
+        name: "r3gan",
+        summary: "relativistic pairs with the R1 and R2 penalties",
+        preset: gan::R3,
+    },
+    &gan::Family {
+        name: "dcgan",
+        summary: "convolutional players for images, non-saturating loss with R1",
+        preset: gan::DCGAN,
+    },
     &gaussian::Family,
 ];
 
@@ -121,6 +224,16 @@ pub trait Entry: Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// Whether it has a lower bound of its log-density in the place of the density itself.
+    fn bounds_density(&self) -> bool {
+        false
+    }
+
+    /// Whether it models images and nothing else.
+    fn images_only(&self) -> bool {
+        false
+    }
+
     /// Its settings with their defaults.
     fn defaults(&self) -> toml::Table;
 
@@ -140,6 +253,15 @@ pub trait Entry: Sync {
     /// # Errors
     /// [`ConfigError::Settings`] when one is unknown, of the wrong kind or out of range.
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError>;
+
+    /// The normalizing flow that its settings describe, when it is one.
+    ///
+    /// # Errors
+    /// As [`Entry::check`].
+    fn flow(&self, settings: &toml::Table) -> Result<Option<FlowConfig>, ConfigError> {
+        let _ = settings;
+        Ok(None)
+    }
 
     /// Makes it ready to train.
     ///
@@ -208,6 +330,15 @@ pub trait Generator: Send + Sync {
         knots: &[f64],
     ) -> Result<Option<Vec<Vec<f64>>>, SolveError>;
 
+    /// The first of the states that a law on a bounded support cannot have made.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]` row-major.
+    fn outside(&self, x: &[f64]) -> Option<Outside> {
+        let _ = x;
+        None
+    }
+
     /// The log-density of states, in nats, or `None` when the model has none.
     ///
     /// # Shapes
@@ -221,6 +352,56 @@ pub trait Generator: Send + Sync {
         context: Option<&[f32]>,
         plan: &SampleConfig,
     ) -> Result<Option<Vec<f64>>, SolveError>;
+
+    /// A lower bound of the log-density of states, estimated from `draws` draws a row, or `None`
+    /// when the model has none. A row's estimate depends on its own draws only.
+    ///
+    /// # Shapes
+    /// As [`Generator::log_prob`]; `noise` names the `n` rows.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a value is not finite.
+    fn bound(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        draws: usize,
+        noise: &Noise,
+    ) -> Result<Option<Bound>, SolveError> {
+        let _ = (x, context, draws, noise);
+        Ok(None)
+    }
+
+    /// For whole-number levels, each a box of volume 1 around it: a draw whose mean over `noise` is
+    /// at most the log-probability of the box, in nats. `None` when the model has no noise of its
+    /// own within a box; [`crate::bits`] then takes uniform noise and [`Generator::log_prob`].
+    ///
+    /// # Shapes
+    /// As [`Generator::log_prob`].
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn log_mass(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        noise: &Noise,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        let _ = (x, context, plan, noise);
+        Ok(None)
+    }
+}
+
+/// Lower bounds of log-densities, in nats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound {
+    /// One for each row.
+    pub values: Vec<f64>,
+    /// The standard error of each, NaN where one draw does not tell.
+    pub std_errs: Vec<f64>,
+    /// Whether they bound the probability of discrete data: then no change of units applies.
+    pub discrete: bool,
 }
 
 /// The model of that name.

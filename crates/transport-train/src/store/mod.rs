@@ -1,9 +1,11 @@
 //! What stands on disk: model files, checkpoints, and the run's folder.
 
 mod archive;
+mod arrays;
 mod folder;
 
 pub use archive::{Archive, read, write, write_text};
+pub use arrays::read_arrays;
 pub use folder::{Folder, RunState};
 
 use crate::weights::WeightsError;

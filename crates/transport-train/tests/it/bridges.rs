@@ -11,7 +11,8 @@ use transport_models::net::{TimeMlp, TimeMlpConfig};
 use transport_sde::bridge::{GaussianBridge, MixtureBridge, conditional_uvp};
 use transport_train::batch::Rows;
 use transport_train::bridge::{
-    Conditional, Coupled, Ends, Imf, ImfConfig, LightLoss, Pairing, Source, VelocityMatching, transported,
+    Conditional, Coupled, Ends, Imf, ImfConfig, LightLoss, Pairing, Source, VelocityMatching,
+    transported,
 };
 use transport_train::optim::OptimConfig;
 use transport_train::trainer::{LoopConfig, Trainer, Training};
@@ -35,7 +36,7 @@ fn run<T: Training>(mut training: T) -> T {
 const SMALL: TimeMlpConfig = TimeMlpConfig { width: 32, depth: 2 };
 
 fn loops(steps: u64) -> (LoopConfig, OptimConfig) {
-    let train = LoopConfig { steps, batch_size: 256, shards: 1, seed: 3 };
+    let train = LoopConfig { steps, batch_size: 256, shards: 1, seed: 3, ..LoopConfig::default() };
     (train, OptimConfig { lr: 3e-3, warmup: 20, ..OptimConfig::default() })
 }
 

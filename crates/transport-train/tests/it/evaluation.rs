@@ -46,7 +46,7 @@ fn report(samples: Vec<f64>, d: usize, measures: &[Measure]) -> Report {
 /// Samples of the data's own law: every metric's interval meets the floor's, and nothing warns.
 #[test]
 fn a_perfect_model_reaches_the_floor() {
-    let report = report(normal(13, 500, 3), 3, &Measure::ALL);
+    let report = report(normal(13, 500, 2), 2, &Measure::ALL);
     assert_eq!((report.samples, report.held_out, report.metrics.len()), (500, 400, 12));
     for metric in &report.metrics {
         let (model, floor) = (metric.model, metric.floor.unwrap());
@@ -61,7 +61,7 @@ fn a_perfect_model_reaches_the_floor() {
 /// Planted faults: each metric that should see one does, beyond both intervals.
 #[test]
 fn faults_are_seen() {
-    let d = 3;
+    let d = 2;
     let fresh = normal(13, 500, d);
     let shifted: Vec<f64> = fresh.iter().map(|v| v + 0.5).collect();
     let narrow: Vec<f64> = fresh.iter().map(|v| 0.6 * v).collect();

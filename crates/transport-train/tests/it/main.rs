@@ -1,15 +1,27 @@
 //! Training, files, resumption and evaluation.
 
+mod adversarial_game;
+mod adversarial_losses;
+mod adversarial_penalties;
 mod bridges;
+mod classifier;
 mod data;
 mod evaluation;
 mod files;
+mod flows;
+mod images;
 mod objectives;
 mod optim;
+mod scores;
 mod sessions;
+mod simulators;
+mod vae;
 mod validation;
+mod variational;
+mod weightings;
 
 use std::path::Path;
+use transport_core::{Space, device};
 use transport_train::config::Config;
 use transport_train::store::Folder;
 
@@ -24,6 +36,11 @@ fn small(steps: u64) -> Config {
     config.run.checkpoint_every = 20;
     config.run.log_every = 7;
     config
+}
+
+/// Double precision.
+fn space() -> Space {
+    Space::f64(&device::select(None).unwrap())
 }
 
 fn bytes(folder: &Folder, name: &str) -> Vec<u8> {

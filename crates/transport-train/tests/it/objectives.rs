@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use transport_core::law::{Gaussian, Law, OracleFlow};
 use transport_core::schedule::Named;
 use transport_core::{Field, Noise, Prediction, Schedule, ScoredField, Space, Times, device};
-use transport_models::flow::{Element, Reading};
+use transport_models::flow::{Element, Reading, Reference};
 use transport_models::net::{ConditionerConfig, MlpConfig};
 use transport_models::{Dynamics, DynamicsConfig, Flow, FlowConfig};
 use transport_train::objective::{
@@ -19,7 +19,7 @@ fn space() -> Space {
 
 fn model(schedule: Named, prediction: Prediction) -> Dynamics {
     let net = MlpConfig { width: 8, depth: 1, frequencies: 2 };
-    let config = DynamicsConfig { schedule, prediction, net };
+    let config = DynamicsConfig { schedule, head: prediction.into(), net, uncertainty: false };
     Dynamics::new(&config, 2, 0, &Noise::new(0, 1), &space())
 }
 
@@ -48,10 +48,11 @@ fn the_loss_of_zero_is_the_targets_size() {
     let got = loss.into_scalar::<f64>();
     assert!((got - exact).abs() < 0.06, "{got} against {exact}");
 
+    let objective = DenoisingScoreMatching::default();
     for prediction in [Prediction::Noise, Prediction::Score] {
         let model = model(Named::Vp, prediction);
-        let draw = DenoisingScoreMatching.draw(&model, &batch);
-        let got = DenoisingScoreMatching.loss(&model, &batch, draw).into_scalar::<f64>();
+        let draw = objective.draw(&model, &batch);
+        let got = objective.loss(&model, &batch, draw).into_scalar::<f64>();
         assert!((got - 1.0).abs() < 0.06, "{prediction:?}: {got}");
     }
 }
@@ -63,7 +64,7 @@ fn the_oracle_is_the_minimiser() {
     let batch = batch(data());
     let residual_moments = |schedule: Named, prediction: Prediction| {
         let probe = model(schedule, prediction);
-        let (x0, times) = DenoisingScoreMatching.draw(&probe, &batch);
+        let (x0, times) = DenoisingScoreMatching::default().draw(&probe, &batch);
         let interpolant = transport_core::interpolant::Interpolant { schedule };
         let flow = OracleFlow { law: law(), schedule };
         // By time slices: the oracle is evaluated once per distinct time, so few are kept.
@@ -134,9 +135,14 @@ fn times_cover_the_domain_evenly() {
 fn maximum_likelihood_of_the_identity_is_the_normals_cross_entropy() {
     let batch = batch(data());
     let net = ConditionerConfig { width: 8, depth: 1 };
-    let config =
-        FlowConfig { reading: Reading::Coupling, element: Element::Affine, layers: 1, net };
-    let model = Flow::new(&config, 2, 0, &Noise::new(0, 1), &space());
+    let config = FlowConfig {
+        reading: Reading::Coupling,
+        element: Element::Affine,
+        layers: 1,
+        net,
+        reference: Reference::Gaussian,
+    };
+    let model = Flow::new(&config, 2, 0, &Noise::new(0, 1), &space()).unwrap();
     let objective = MaximumLikelihood::default();
     let loss = objective.loss(&model, &batch, objective.draw(&model, &batch));
     let square = batch.data.clone().powi_scalar(2).mean().into_scalar::<f64>();

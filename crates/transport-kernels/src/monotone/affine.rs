@@ -1,0 +1,84 @@
+//! Shifts and affine maps, sixteen at a time.
+
+use super::{Cotangent, Lanes, Map, RANGE, Way, bounded, bounded_slope};
+use crate::math::{exp, fma};
+use crate::simd::LANES;
+
+const INVERSE_RANGE: f32 = (1.0 / RANGE) as f32;
+
+/// `f(x) = x + θ₁`.
+pub(super) struct Shift;
+
+impl Map for Shift {
+    #[inline(always)]
+    fn apply<const FMA: bool>(&mut self, way: Way, x: &Lanes, theta: &[Lanes]) -> (Lanes, Lanes) {
+        let mut value = *x;
+        for l in 0..LANES {
+            value[l] = if way == Way::Along { x[l] + theta[0][l] } else { x[l] - theta[0][l] };
+        }
+        (value, [0.0; LANES])
+    }
+
+    #[inline(always)]
+    fn gradient<const FMA: bool>(
+        &mut self,
+        way: Way,
+        _x: &Lanes,
+        _theta: &[Lanes],
+        g: &Cotangent,
+        out: &mut [Lanes],
+    ) -> Lanes {
+        let sign = if way == Way::Along { 1.0 } else { -1.0 };
+        out[0] = g.value.map(|v| sign * v);
+        g.value
+    }
+}
+
+/// `f(x) = e^a x + θ₂`, `a = c_r(θ₁)`.
+pub(super) struct Affine;
+
+impl Map for Affine {
+    #[inline(always)]
+    fn apply<const FMA: bool>(&mut self, way: Way, x: &Lanes, theta: &[Lanes]) -> (Lanes, Lanes) {
+        let (mut value, mut log_slope) = (*x, [0.0; LANES]);
+        for l in 0..LANES {
+            let a = bounded::<FMA>(theta[0][l], INVERSE_RANGE);
+            let b = theta[1][l];
+            (value[l], log_slope[l]) = match way {
+                Way::Along => (fma::<FMA>(x[l], exp::<FMA>(a), b), a),
+                Way::Back => ((x[l] - b) * exp::<FMA>(-a), -a),
+            };
+        }
+        (value, log_slope)
+    }
+
+    #[inline(always)]
+    fn gradient<const FMA: bool>(
+        &mut self,
+        way: Way,
+        x: &Lanes,
+        theta: &[Lanes],
+        g: &Cotangent,
+        out: &mut [Lanes],
+    ) -> Lanes {
+        let mut dx = g.value;
+        for l in 0..LANES {
+            let a = bounded::<FMA>(theta[0][l], INVERSE_RANGE);
+            let (da, db);
+            (dx[l], da, db) = match way {
+                Way::Along => {
+                    let step = g.value[l] * exp::<FMA>(a);
+                    (step, fma::<FMA>(step, x[l], g.log_slope[l]), g.value[l])
+                }
+                Way::Back => {
+                    let step = g.value[l] * exp::<FMA>(-a);
+                    let da = -fma::<FMA>(step, x[l] - theta[1][l], g.log_slope[l]);
+                    (step, da, -step)
+                }
+            };
+            out[0][l] = da * bounded_slope::<FMA>(theta[0][l], INVERSE_RANGE);
+            out[1][l] = db;
+        }
+        dx
+    }
+}

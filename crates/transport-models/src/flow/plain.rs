@@ -1,0 +1,37 @@
+//! The transforms alone.
+
+use super::{Flow, Layer};
+
+impl Flow {
+    /// The flow without linear layers and actnorms, its networks in their plain form
+    /// ([`crate::net::Conditioner`]): what papers and other libraries call RealNVP, MAF and RQ-NSF.
+    ///
+    /// ```text
+    /// T = f_K ∘ R ∘ f_{K−1} ∘ R ∘ … ∘ f_1
+    /// ```
+    ///
+    /// `R` reverses the coordinates of an autoregressive flow; a coupling's halves swap instead.
+    ///
+    /// # Checked by
+    /// `tests/it/flows.rs`
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        let (layers, reversed) =
+            (std::mem::take(&mut self.layers), std::mem::take(&mut self.reversed));
+        for (k, layer) in layers.into_iter().enumerate() {
+            if reversed.contains(&k) {
+                self.reversed.push(self.layers.len());
+            }
+            match layer {
+                Layer::Coupling(layer) => self.layers.push(Layer::Coupling(layer.plain())),
+                Layer::Autoregressive(layer) => {
+                    self.layers.push(Layer::Autoregressive(layer.plain()));
+                }
+                Layer::Inverse(layer) => self.layers.push(Layer::Inverse(layer.plain())),
+                Layer::ActNorm(_) | Layer::Linear(_) => {}
+                other => self.layers.push(other),
+            }
+        }
+        self
+    }
+}

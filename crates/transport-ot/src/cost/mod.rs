@@ -1,0 +1,102 @@
+//! The ground cost `c(xᵢ, yⱼ)`: between points, by a closure, or given as a matrix.
+//!
+//! Solvers read rows of it and never hold all of it: points take `O((n + m) d)` memory. The one
+//! reduction that they are made of is the soft minimum,
+//!
+//! ```text
+//! softmin_ε(h)ᵢ = −ε log Σⱼ exp((hⱼ − cᵢⱼ)/ε)   →   minⱼ (cᵢⱼ − hⱼ)   as ε → 0
+//! ```
+//!
+//! which [`Euclidean`] computes from the points, in tiles, with vector instructions.
+
+mod euclidean;
+mod given;
+mod real;
+mod soft_min;
+
+pub use euclidean::Euclidean;
+pub use given::{Function, Matrix};
+pub use real::Real;
+pub(crate) use soft_min::exponentials;
+
+use rayon::prelude::*;
+
+/// A side of a transport problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The measure that is transported, `Σᵢ aᵢ δ_{xᵢ}`.
+    Source,
+    /// The measure that it is transported onto, `Σⱼ bⱼ δ_{yⱼ}`.
+    Target,
+}
+
+impl Side {
+    /// The other side.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Source => Self::Target,
+            Self::Target => Self::Source,
+        }
+    }
+}
+
+/// A cost between `n` source points and `m` target points.
+///
+/// Implementors hold finite costs only; constructors check it.
+pub trait Cost: Sync {
+    /// `[n, m]`.
+    fn shape(&self) -> [usize; 2];
+
+    /// The costs between point `index` of `side` and every point of the other side.
+    ///
+    /// # Panics
+    /// When `out` is not as long as the other side, or there is no such point.
+    fn row(&self, side: Side, index: usize, out: &mut [f64]);
+
+    /// `softmin_ε(h)` for every point of `side`, where `h` lives on the other side; minus infinity
+    /// in `h` leaves a point out.
+    ///
+    /// # Panics
+    /// When `h` or `out` has the wrong length.
+    fn soft_min(&self, side: Side, h: &[f64], epsilon: f64, out: &mut [f64]) {
+        soft_min::by_rows(self, side, h, epsilon, out);
+    }
+
+    /// `minⱼ (cᵢⱼ − hⱼ)` for every point of `side`: the c-transform.
+    ///
+    /// # Panics
+    /// When `h` or `out` has the wrong length.
+    fn hard_min(&self, side: Side, h: &[f64], out: &mut [f64]) {
+        let others = self.size(side.other());
+        assert_eq!((h.len(), out.len()), (others, self.size(side)), "lengths of a c-transform");
+        out.par_iter_mut().enumerate().for_each_init(
+            || vec![0.0; others],
+            |row, (i, out)| {
+                self.row(side, i, row);
+                *out = row.iter().zip(h).map(|(c, h)| c - h).fold(f64::INFINITY, f64::min);
+            },
+        );
+    }
+
+    /// The number of points of a side.
+    fn size(&self, side: Side) -> usize {
+        match side {
+            Side::Source => self.shape()[0],
+            Side::Target => self.shape()[1],
+        }
+    }
+
+    /// The largest cost of a few rows spread over the source: what "large" means here. It sets
+    /// where an annealed ε starts, not a result.
+    fn scale(&self) -> f64 {
+        let [n, m] = self.shape();
+        let mut row = vec![0.0; m];
+        let mut largest = 0f64;
+        for i in (0..n).step_by(n.div_ceil(16)) {
+            self.row(Side::Source, i, &mut row);
+            largest = row.iter().fold(largest, |l, c| l.max(c.abs()));
+        }
+        largest
+    }
+}

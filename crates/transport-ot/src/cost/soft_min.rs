@@ -1,0 +1,159 @@
+//! The soft minimum over a row, summed with a running maximum.
+//!
+//! ```text
+//! log Σⱼ exp(zⱼ) = M + log Σⱼ exp(zⱼ − M),    M = maxⱼ zⱼ
+//! ```
+//!
+//! Values come in panels of [`LANES`]; a tile of panels is filled, its maximum taken, its
+//! exponentials added. A tile that cannot change the sum is not exponentiated.
+
+use super::real::{LANES, Real};
+use super::{Cost, Side};
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+/// Panels of a tile: 512 values, which stay in the first-level cache.
+const PANELS: usize = 16;
+
+/// What fills panel `p` with exponents.
+pub(super) trait Panels<T> {
+    /// The exponents of panel `p`; minus infinity beyond the last.
+    fn panel<const FMA: bool>(&self, p: usize) -> [T; LANES];
+    /// How many panels there are.
+    fn count(&self) -> usize;
+}
+
+/// Runs `log Σ exp` over panels, compiled for the instruction set that this CPU has.
+pub(super) fn log_sum_exp<T: Real, P: Panels<T>>(panels: &P) -> f64 {
+    struct Task<'a, T, P>(&'a P, std::marker::PhantomData<T>);
+    impl<T: Real, P: Panels<T>> WithSimd for Task<'_, T, P> {
+        type Output = f64;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _simd: S) -> f64 {
+            if vectors::<S>() {
+                summed::<T, P, true>(self.0)
+            } else {
+                summed::<T, P, false>(self.0)
+            }
+        }
+    }
+    Arch::new().dispatch(Task(panels, std::marker::PhantomData))
+}
+
+/// Whether these are vector instructions; all that `pulp` picks come with fused products.
+#[inline(always)]
+fn vectors<S: Simd>() -> bool {
+    size_of::<S::f64s>() >= 16
+}
+
+#[inline(always)]
+fn summed<T: Real, P: Panels<T>, const FMA: bool>(panels: &P) -> f64 {
+    let mut tile = [[T::of(0.0); LANES]; PANELS];
+    let (mut top, mut sum) = (f64::NEG_INFINITY, 0.0);
+    let mut start = 0;
+    while start < panels.count() {
+        let count = PANELS.min(panels.count() - start);
+        let mut largest = [T::of(f64::NEG_INFINITY); LANES];
+        for (p, tile) in tile[..count].iter_mut().enumerate() {
+            *tile = panels.panel::<FMA>(start + p);
+            for l in 0..LANES {
+                largest[l] = largest[l].larger(tile[l]);
+            }
+        }
+        let here = largest.iter().fold(f64::NEG_INFINITY, |m, v| m.max(v.wide()));
+        if here > top {
+            sum *= (top - here).exp();
+            top = here;
+        }
+        if here - top > T::NEGLIGIBLE {
+            sum += exponential_sum::<T, FMA>(&tile[..count], T::of(top));
+        }
+        start += count;
+    }
+    top + sum.ln()
+}
+
+#[inline(always)]
+fn exponential_sum<T: Real, const FMA: bool>(tile: &[[T; LANES]], top: T) -> f64 {
+    let mut sums = [T::of(0.0); LANES];
+    for panel in tile {
+        for l in 0..LANES {
+            sums[l] = sums[l].plus(panel[l].minus(top).exp_nonpositive::<FMA>());
+        }
+    }
+    sums.iter().map(|s| s.wide()).sum()
+}
+
+/// A row of exponents, padded by minus infinity.
+struct Row<'a> {
+    h: &'a [f64],
+    cost: &'a [f64],
+    inverse: f64,
+}
+
+impl Panels<f64> for Row<'_> {
+    #[inline(always)]
+    fn panel<const FMA: bool>(&self, p: usize) -> [f64; LANES] {
+        let from = p * LANES;
+        let mut z = [f64::NEG_INFINITY; LANES];
+        if from + LANES <= self.h.len() {
+            let (h, cost) = (&self.h[from..from + LANES], &self.cost[from..from + LANES]);
+            for l in 0..LANES {
+                z[l] = (h[l] - cost[l]) * self.inverse;
+            }
+        } else {
+            for (z, (h, c)) in z.iter_mut().zip(self.h[from..].iter().zip(&self.cost[from..])) {
+                *z = (h - c) * self.inverse;
+            }
+        }
+        z
+    }
+
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.h.len().div_ceil(LANES)
+    }
+}
+
+/// The soft minimum of any cost, row by row.
+pub(super) fn by_rows<C: Cost + ?Sized>(
+    cost: &C,
+    side: Side,
+    h: &[f64],
+    epsilon: f64,
+    out: &mut [f64],
+) {
+    let others = cost.size(side.other());
+    assert_eq!((h.len(), out.len()), (others, cost.size(side)), "lengths of a soft minimum");
+    out.par_iter_mut().enumerate().for_each_init(
+        || vec![0.0; others],
+        |row, (i, out)| {
+            cost.row(side, i, row);
+            *out = -epsilon * log_sum_exp(&Row { h, cost: row, inverse: epsilon.recip() });
+        },
+    );
+}
+
+/// `out_j ← exp((f + hⱼ − out_j)/ε)` in place: a row of costs becomes a row of a plan.
+pub(crate) fn exponentials(f: f64, h: &[f64], epsilon: f64, out: &mut [f64]) {
+    struct Task<'a>(f64, &'a [f64], f64, &'a mut [f64]);
+    impl WithSimd for Task<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _simd: S) {
+            let Self(f, h, inverse, out) = self;
+            for (out, h) in out.iter_mut().zip(h) {
+                let z = (f + h - *out) * inverse;
+                // A row's largest exponent can be a little above 0 before convergence.
+                let e = if vectors::<S>() {
+                    (-z.abs()).exp_nonpositive::<true>()
+                } else {
+                    (-z.abs()).exp_nonpositive::<false>()
+                };
+                *out = if z > 0.0 { 1.0 / e } else { e };
+            }
+        }
+    }
+    assert_eq!(h.len(), out.len(), "a row and its potentials");
+    Arch::new().dispatch(Task(f, h, epsilon.recip(), out));
+}

@@ -1,0 +1,122 @@
+//! Anderson acceleration of a fixed-point iteration `x ← G(x)`.
+//!
+//! ```text
+//! rₖ = G(xₖ) − xₖ,   γ = argmin ‖rₖ − ΔR γ‖_w,   xₖ₊₁ = G(xₖ) − (ΔX + ΔR) γ
+//! ```
+//!
+//! over the last few differences `ΔX`, `ΔR`; where G is linear it is GMRES, so a rate θ of the
+//! plain iteration becomes about `1 − √(1 − θ)`.
+//!
+//! # References
+//! Anderson (1965); Walker & Ni (2011), "Anderson acceleration for fixed-point iterations".
+
+use std::collections::VecDeque;
+
+/// A direction whose new part is smaller than this, relatively, is left out.
+const DEPENDENT: f64 = 1e-7;
+
+/// The history of an iteration.
+#[derive(Debug)]
+pub(crate) struct Anderson<'a> {
+    memory: usize,
+    weights: &'a [f64],
+    /// Differences of iterates and of residuals, newest first.
+    past: VecDeque<(Vec<f64>, Vec<f64>)>,
+    last: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+impl<'a> Anderson<'a> {
+    /// Nothing remembered; `memory = 0` is the plain iteration.
+    pub(crate) fn new(memory: usize, weights: &'a [f64]) -> Self {
+        Self { memory, weights, past: VecDeque::new(), last: None }
+    }
+
+    /// Whether the next step will differ from the plain one.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.memory > 0 && self.last.is_some()
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.past.clear();
+        self.last = None;
+    }
+
+    /// The next iterate after `x` with image `gx`.
+    pub(crate) fn next(&mut self, x: &[f64], gx: &[f64]) -> Vec<f64> {
+        if self.memory == 0 {
+            return gx.to_vec();
+        }
+        let residual = difference(gx, x);
+        if let Some((x_before, r_before)) = self.last.take() {
+            self.past.push_front((difference(x, &x_before), difference(&residual, &r_before)));
+            self.past.truncate(self.memory);
+        }
+        let mut next = gx.to_vec();
+        for (gamma, (dx, dr)) in self.coefficients(&residual).into_iter().zip(&self.past) {
+            for (next, (dx, dr)) in next.iter_mut().zip(dx.iter().zip(dr)) {
+                *next -= gamma * (dx + dr);
+            }
+        }
+        self.last = Some((x.to_vec(), residual));
+        next
+    }
+
+    fn dot(&self, a: &[f64], b: &[f64]) -> f64 {
+        self.weights.iter().zip(a.iter().zip(b)).map(|(w, (a, b))| w * a * b).sum()
+    }
+
+    /// The least-squares coefficients, by modified Gram–Schmidt; 0 for what was left out.
+    fn coefficients(&self, residual: &[f64]) -> Vec<f64> {
+        let mut basis: Vec<Vec<f64>> = Vec::new();
+        let mut kept: Vec<(usize, Vec<f64>)> = Vec::new();
+        for (k, (_, dr)) in self.past.iter().enumerate() {
+            let (mut v, mut column) = (dr.clone(), Vec::new());
+            for q in &basis {
+                let c = self.dot(q, &v);
+                v.iter_mut().zip(q).for_each(|(v, q)| *v -= c * q);
+                column.push(c);
+            }
+            let (norm, whole) = (self.dot(&v, &v).sqrt(), self.dot(dr, dr).sqrt());
+            if norm > DEPENDENT * whole {
+                v.iter_mut().for_each(|v| *v /= norm);
+                column.push(norm);
+                basis.push(v);
+                kept.push((k, column));
+            }
+        }
+        let mut right: Vec<f64> = basis.iter().map(|q| self.dot(q, residual)).collect();
+        let mut gamma = vec![0.0; self.past.len()];
+        for (at, (k, column)) in kept.iter().enumerate().rev() {
+            let value = right[at] / column[at];
+            right.iter_mut().zip(&column[..at]).for_each(|(r, c)| *r -= value * c);
+            gamma[*k] = value;
+        }
+        gamma
+    }
+}
+
+fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a - b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a linear map in three dimensions, as GMRES: solved after a memory of three.
+    #[test]
+    fn it_solves_a_linear_map() {
+        let map = |x: &[f64]| vec![0.9 * x[0] + 0.1, 0.5 * x[1] - 0.2 * x[0], 0.99 * x[2] + 1.0];
+        let weights = [1.0; 3];
+        let mut history = Anderson::new(3, &weights);
+        let mut x = vec![0.0; 3];
+        for _ in 0..6 {
+            let image = map(&x);
+            x = history.next(&x, &image);
+        }
+        for (x, exact) in x.iter().zip([1.0, -0.4, 100.0]) {
+            assert!((x - exact).abs() < 1e-8 * exact.abs(), "{x} against {exact}");
+        }
+    }
+}

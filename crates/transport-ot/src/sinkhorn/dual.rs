@@ -1,0 +1,151 @@
+//! The fixed point of entropic transport, balanced or relaxed, in the log domain.
+//!
+//! ```text
+//! fᵢ = λ₁ softmin_ε(g + ε log b)ᵢ,   gⱼ = λ₂ softmin_ε(f + ε log a)ⱼ,   λ = ρ/(ρ + ε)
+//! ```
+//!
+//! with ρ = ∞, λ = 1 for a marginal that must hold. Each ε of a decreasing sequence starts from
+//! the potentials of the one before; [`Anderson`] accelerates each.
+
+use super::anderson::Anderson;
+use crate::cost::{Cost, Side};
+use crate::solved::Effort;
+
+/// ε shrinks by this factor from one stage to the next.
+const SHRINK: f64 = 0.5;
+/// Iterations and relative error that a stage before the last may take and need reach.
+const STAGE: (usize, f64) = (30, 0.02);
+/// An accelerated step that raises the error by this factor is taken back.
+const GROWTH: f64 = 1.5;
+
+/// A dual problem.
+pub(crate) struct Dual<'a> {
+    pub(crate) cost: &'a dyn Cost,
+    pub(crate) a: &'a [f64],
+    pub(crate) b: &'a [f64],
+    /// How strongly each marginal is held, `f64::INFINITY` for exactly.
+    pub(crate) rho: [f64; 2],
+}
+
+/// Where an iteration stands.
+pub(crate) struct State {
+    pub(crate) f: Vec<f64>,
+    pub(crate) g: Vec<f64>,
+    pub(crate) effort: Effort,
+}
+
+/// How to iterate.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    pub(crate) epsilon: f64,
+    pub(crate) tolerance: f64,
+    pub(crate) max_iterations: usize,
+    pub(crate) memory: usize,
+    pub(crate) anneal: bool,
+}
+
+impl Dual<'_> {
+    fn weights(&self, side: Side) -> (&[f64], f64) {
+        match side {
+            Side::Source => (self.a, self.rho[0]),
+            Side::Target => (self.b, self.rho[1]),
+        }
+    }
+
+    /// `softmin_ε(p + ε log w)` for the points of `side`, before damping.
+    pub(crate) fn soft_min(&self, side: Side, potential: &[f64], epsilon: f64) -> Vec<f64> {
+        let h = weighted(potential, self.weights(side.other()).0, epsilon);
+        let mut out = vec![0.0; self.cost.size(side)];
+        self.cost.soft_min(side, &h, epsilon, &mut out);
+        out
+    }
+
+    /// λ of a side.
+    fn damping(&self, side: Side, epsilon: f64) -> f64 {
+        let rho = self.weights(side).1;
+        if rho.is_finite() { rho / (rho + epsilon) } else { 1.0 }
+    }
+
+    /// `Σⱼ |(Pᵀ1)ⱼ − bⱼ e^{−gⱼ/ρ}|`, where `(Pᵀ1)ⱼ = bⱼ e^{(gⱼ − sⱼ)/ε}` for the undamped image s.
+    fn error(&self, g: &[f64], image: &[f64], epsilon: f64) -> f64 {
+        let (b, rho) = self.weights(Side::Target);
+        let gap = |g: f64, s: f64| ((g - s) / epsilon).exp() - (-g / rho).exp();
+        b.iter().zip(g.iter().zip(image)).map(|(b, (g, s))| b * gap(*g, *s).abs()).sum()
+    }
+
+    /// Iterates from `g` through all stages.
+    pub(crate) fn solve(&self, pace: &Pace, start: Option<Vec<f64>>) -> State {
+        let mass = self.b.iter().sum::<f64>();
+        let mut g = start.unwrap_or_else(|| vec![0.0; self.b.len()]);
+        let mut spent = 0;
+        for epsilon in self.stages(pace) {
+            // One iteration is left for the last stage, whose error is the one that counts.
+            let left = pace.max_iterations - spent - 1;
+            if left == 0 {
+                break;
+            }
+            let stage = Pace {
+                epsilon,
+                tolerance: pace.tolerance.max(STAGE.1 * mass),
+                max_iterations: STAGE.0.min(left),
+                ..*pace
+            };
+            let state = self.stage(&stage, g);
+            g = state.g;
+            spent += state.effort.iterations;
+        }
+        let last = Pace { max_iterations: pace.max_iterations - spent, ..*pace };
+        let mut state = self.stage(&last, g);
+        state.effort.iterations += spent;
+        state
+    }
+
+    /// The values of ε before the last: from the cost's scale down.
+    fn stages(&self, pace: &Pace) -> Vec<f64> {
+        let mut epsilon = if pace.anneal { self.cost.scale() } else { 0.0 };
+        let mut stages = Vec::new();
+        while epsilon > pace.epsilon / SHRINK {
+            stages.push(epsilon);
+            epsilon *= SHRINK;
+        }
+        stages
+    }
+
+    /// Iterates at one ε. The state's f is the exact answer to its g.
+    fn stage(&self, pace: &Pace, mut g: Vec<f64>) -> State {
+        let epsilon = pace.epsilon;
+        let mut history = Anderson::new(pace.memory, self.b);
+        let mut accepted: Option<(f64, Vec<f64>)> = None;
+        let mut iterations = 0;
+        loop {
+            let damp = self.damping(Side::Source, epsilon);
+            let mut f = self.soft_min(Side::Source, &g, epsilon);
+            f.iter_mut().for_each(|f| *f *= damp);
+            let mut image = self.soft_min(Side::Target, &f, epsilon);
+            let error = self.error(&g, &image, epsilon);
+            let damp = self.damping(Side::Target, epsilon);
+            image.iter_mut().for_each(|s| *s *= damp);
+            iterations += 1;
+            if error <= pace.tolerance || iterations >= pace.max_iterations {
+                let effort = Effort { iterations, error, tolerance: pace.tolerance };
+                return State { f, g, effort };
+            }
+            let worse = |before: f64| error.is_nan() || error > GROWTH * before;
+            match accepted.take_if(|(before, _)| history.is_warm() && worse(*before)) {
+                Some((_, plain)) => {
+                    history.clear();
+                    g = plain;
+                }
+                None => {
+                    g = history.next(&g, &image);
+                    accepted = Some((error, image));
+                }
+            }
+        }
+    }
+}
+
+/// `p + ε log w`, minus infinity where the weight is 0.
+pub(crate) fn weighted(potential: &[f64], weights: &[f64], epsilon: f64) -> Vec<f64> {
+    potential.iter().zip(weights).map(|(p, w)| p + epsilon * w.ln()).collect()
+}

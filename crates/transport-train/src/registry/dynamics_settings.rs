@@ -1,0 +1,259 @@
+//! The settings of a model made of a [`Dynamics`]: its network, what that predicts, and the loss.
+
+use super::dynamics::Family;
+use crate::batch::Rows;
+use crate::objective::{
+    DenoisingScoreMatching, FiniteDifferenceScoreMatching, FlowMatching, ImplicitScoreMatching,
+    Objective, ObjectiveError, SlicedScoreMatching, TimeLaw, Weighting, bounded, geometric,
+};
+use crate::optim::OptimConfig;
+use crate::trainer::{LoopConfig, Trainer, Training};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use transport_core::schedule::Named;
+use transport_core::{Head, Preconditioning, Prediction, Space};
+use transport_models::net::MlpConfig;
+use transport_models::{Dynamics, DynamicsConfig};
+
+/// The loss that trains it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Loss {
+    FlowMatching,
+    Denoising,
+    Implicit,
+    Sliced,
+    FiniteDifference,
+}
+
+impl Loss {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::FlowMatching => "flow matching",
+            Self::Denoising => "denoising score matching",
+            Self::Implicit => "implicit score matching",
+            Self::Sliced => "sliced score matching",
+            Self::FiniteDifference => "finite-difference sliced score matching",
+        }
+    }
+}
+
+/// What the network predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum HeadName {
+    Noise,
+    Data,
+    V,
+    Score,
+    Velocity,
+    Edm,
+}
+
+/// How the noise levels are weighed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum WeightingName {
+    Uniform,
+    Likelihood,
+    Snr,
+    MinSnr,
+    Edm,
+    Learned,
+}
+
+/// At which noise levels it is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum TimesName {
+    Uniform,
+    LogSnr,
+    LogNormal,
+    Geometric,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    pub(super) width: usize,
+    depth: usize,
+    frequencies: usize,
+    loss: Loss,
+    head: HeadName,
+    weighting: WeightingName,
+    times: TimesName,
+    /// γ of the min-SNR weighting.
+    gamma: f64,
+    /// σ_d of the EDM head and weighting, in the model's space.
+    sigma_data: f64,
+    /// The mean of `ln(σ/α)` of log-normal times.
+    log_noise_mean: f64,
+    /// Its standard deviation.
+    log_noise_std: f64,
+    /// The number of geometric levels.
+    levels: usize,
+}
+
+impl Settings {
+    /// A family's defaults.
+    pub(super) fn of(family: &Family) -> Self {
+        let Family { loss, head, weighting, times, .. } = *family;
+        Self {
+            width: 256,
+            depth: 4,
+            frequencies: 16,
+            loss,
+            head,
+            weighting,
+            times,
+            gamma: 5.0,
+            sigma_data: 1.0,
+            log_noise_mean: -1.2,
+            log_noise_std: 1.2,
+            levels: 40,
+        }
+    }
+
+    /// A family's settings: its defaults where the table is silent, checked.
+    pub(super) fn read(family: &Family, table: &toml::Table) -> Result<Self, String> {
+        let mut all = toml::Table::try_from(Self::of(family)).map_err(|e| e.to_string())?;
+        all.extend(table.clone());
+        let settings: Self = all.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        settings.check_sizes()?;
+        settings.check(family.schedule).map_err(|e| e.to_string())?;
+        Ok(settings)
+    }
+
+    fn check_sizes(&self) -> Result<(), String> {
+        let Self { width, depth, frequencies, .. } = *self;
+        for (name, value) in [("width", width), ("depth", depth), ("frequencies", frequencies)] {
+            if value == 0 || value > 1 << 16 {
+                return Err(format!("{name} is {value}: at least 1 and at most 65536"));
+            }
+        }
+        match (self.loss, self.head, self.weighting) {
+            (Loss::FlowMatching, head, _) if head != HeadName::Velocity => {
+                Err("flow matching trains the head `velocity`; loss = \"denoising\" any".into())
+            }
+            (Loss::FlowMatching, _, weighting) if weighting != WeightingName::Uniform => {
+                Err("flow matching has the weighting `uniform`; loss = \"denoising\" any".into())
+            }
+            (loss, _, WeightingName::Learned) if loss != Loss::Denoising => {
+                Err(format!("{} may be negative: it has no learned weighting", loss.title()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&self, schedule: Named) -> Result<(), ObjectiveError> {
+        let positive = self.sigma_data > 0.0 && self.sigma_data.is_finite();
+        if !positive {
+            let (what, value) = ("sigma_data", self.sigma_data);
+            return Err(ObjectiveError::Setting {
+                what,
+                value,
+                expected: "a finite number above 0",
+            });
+        }
+        let head = match self.loss {
+            Loss::FlowMatching | Loss::Denoising => self.head(),
+            _ => Prediction::Score.into(),
+        };
+        if self.head == HeadName::Edm {
+            bounded("a network that reads", schedule)?;
+        }
+        self.weighting().check(head, schedule, self.times())
+    }
+
+    fn head(&self) -> Head {
+        Head::Plain(match self.head {
+            HeadName::Noise => Prediction::Noise,
+            HeadName::Data => Prediction::Data,
+            HeadName::V => Prediction::V,
+            HeadName::Score => Prediction::Score,
+            HeadName::Velocity => Prediction::Velocity,
+            HeadName::Edm => {
+                return Head::Edm(Preconditioning { sigma_data: self.sigma_data });
+            }
+        })
+    }
+
+    fn weighting(&self) -> Weighting {
+        match self.weighting {
+            WeightingName::Uniform => Weighting::Uniform,
+            WeightingName::Likelihood => Weighting::Likelihood,
+            WeightingName::Snr => Weighting::Snr,
+            WeightingName::MinSnr => Weighting::MinSnr { gamma: self.gamma },
+            WeightingName::Edm => Weighting::Edm { sigma_data: self.sigma_data },
+            WeightingName::Learned => Weighting::Learned,
+        }
+    }
+
+    fn times(&self) -> TimeLaw {
+        match self.times {
+            TimesName::Uniform => TimeLaw::Uniform,
+            TimesName::LogSnr => TimeLaw::LogSnr,
+            TimesName::LogNormal => {
+                TimeLaw::LogNormal { mean: self.log_noise_mean, std: self.log_noise_std }
+            }
+            TimesName::Geometric => TimeLaw::Geometric { levels: self.levels },
+        }
+    }
+
+    /// What the network is built from.
+    pub(super) fn dynamics(&self, schedule: Named) -> DynamicsConfig {
+        let Self { width, depth, frequencies, .. } = *self;
+        let uncertainty = self.weighting == WeightingName::Learned;
+        let net = MlpConfig { width, depth, frequencies };
+        DynamicsConfig { schedule, head: self.head(), net, uncertainty }
+    }
+
+    /// The levels that annealed Langevin dynamics goes down, where the model is trained on levels.
+    pub(super) fn ladder(&self, schedule: Named) -> Vec<f64> {
+        match self.times {
+            TimesName::Geometric => geometric(schedule, self.levels),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The model with its loss, ready to train.
+    pub(super) fn training(
+        &self,
+        model: Dynamics,
+        rows: Arc<Rows>,
+        train: LoopConfig,
+        optim: OptimConfig,
+        space: &Space,
+    ) -> Box<dyn Training> {
+        fn boxed<O: Objective<Dynamics> + 'static>(
+            objective: O,
+            model: Dynamics,
+            rows: Arc<Rows>,
+            (train, optim): (LoopConfig, OptimConfig),
+            space: &Space,
+        ) -> Box<dyn Training> {
+            Box::new(Trainer::new(model, objective, rows, train, optim, space))
+        }
+        let (times, weighting, how) = (self.times(), self.weighting(), (train, optim));
+        match self.loss {
+            Loss::FlowMatching => boxed(FlowMatching, model, rows, how, space),
+            Loss::Denoising => {
+                let objective = DenoisingScoreMatching { times, weighting };
+                boxed(objective, model, rows, how, space)
+            }
+            Loss::Implicit => {
+                let objective = ImplicitScoreMatching { times, weighting };
+                boxed(objective, model, rows, how, space)
+            }
+            Loss::Sliced => {
+                let objective = SlicedScoreMatching { times, weighting, ..Default::default() };
+                boxed(objective, model, rows, how, space)
+            }
+            Loss::FiniteDifference => {
+                let rest = FiniteDifferenceScoreMatching::default();
+                let objective = FiniteDifferenceScoreMatching { times, weighting, ..rest };
+                boxed(objective, model, rows, how, space)
+            }
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! The generative adversarial networks.
+
+use super::chunks::chunked;
+use super::{Capabilities, Entry, Generator, OpenError};
+use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty};
+use crate::config::{Config, ConfigError, SampleConfig, nearest, suggestion};
+use crate::optim::Betas;
+use crate::problem::{Problem, Schema, Shape};
+use crate::trainer::{LoopConfig, Training};
+use crate::weights::{Array, Weights, WeightsError};
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use transport_core::device::to_host;
+use transport_core::{Noise, Space};
+use transport_models::gan::Generator as Map;
+use transport_models::gan::{
+    Bend, Canvas, Critic, CriticConfig, DcganConfig, GanError, GeneratorConfig, GeneratorNet,
+    Moments, Normalisation, Reference, Seen,
+};
+use transport_models::net::{ConditionerConfig, Pixels};
+use transport_sde::{SolveError, Solver};
+
+/// What tells one registered GAN from another: defaults of the same settings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Preset {
+    loss: &'static str,
+    penalty: &'static str,
+    weight: f64,
+    start: f64,
+    norm: &'static str,
+    bound: f64,
+    net: &'static str,
+    critic_steps: u64,
+}
+
+const PLAIN: Preset = Preset {
+    loss: "minimax",
+    penalty: "none",
+    weight: 1.0,
+    start: 1.0,
+    norm: "none",
+    bound: 1.0,
+    net: "mlp",
+    critic_steps: 1,
+};
+
+pub(super) const MINIMAX: Preset = PLAIN;
+pub(super) const F_DIVERGENCE: Preset =
+    Preset { loss: "kl", penalty: "r1", weight: 0.1, start: 1.0, ..PLAIN };
+pub(super) const SPECTRAL: Preset = Preset { loss: "hinge", norm: "spectral", bound: 4.0, ..PLAIN };
+pub(super) const CLIPPED: Preset =
+    Preset { loss: "wasserstein", penalty: "clip", weight: 0.05, critic_steps: 5, ..PLAIN };
+pub(super) const GRADIENT_PENALTY: Preset =
+    Preset { loss: "wasserstein", penalty: "gradient", weight: 1.0, critic_steps: 2, ..PLAIN };
+pub(super) const R1: Preset =
+    Preset { loss: "non-saturating", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
+pub(super) const R3: Preset =
+    Preset { loss: "relativistic", penalty: "r1-r2", weight: 0.1, start: 30.0, ..PLAIN };
+pub(super) const DCGAN: Preset =
+    Preset { loss: "non-saturating", penalty: "r1", weight: 1.0, net: "conv", ..PLAIN };
+
+/// A registered GAN.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) preset: Preset,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// `mlp`, or `conv` for images.
+    net: String,
+    latent: usize,
+    coins: usize,
+    width: usize,
+    depth: usize,
+    stages: usize,
+    channels: usize,
+    batch_norm: bool,
+    critic_width: usize,
+    critic_depth: usize,
+    critic_channels: usize,
+    critic_norm: String,
+    critic_bound: f64,
+    bend: Bend,
+    fourier: usize,
+    turns: f64,
+    loss: String,
+    penalty: String,
+    penalty_weight: f64,
+    penalty_start: f64,
+    critic_steps: u64,
+    generator_rate: f64,
+    critic_rate: f64,
+    beta1: f32,
+    beta2: f32,
+}
+
+/// Everything that a configuration says of the game, but the loop and the optimiser.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    generator: GeneratorConfig,
+    critic: CriticConfig,
+    game: GameConfig,
+}
+
+const NORMS: [(&str, Normalisation); 3] = [
+    ("none", Normalisation::None),
+    ("spectral", Normalisation::Spectral),
+    ("batch", Normalisation::Batch),
+];
+
+/// The value of a name in a list, or an error with the list.
+fn named<T: Copy>(what: &str, name: &str, known: &[(&'static str, T)]) -> Result<T, String> {
+    let found = known.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let names: Vec<&'static str> = known.iter().map(|(n, _)| *n).collect();
+        format!("unknown {what} `{name}`{}", suggestion(nearest(name, &names).as_deref(), &names))
+    })
+}
+
+impl Settings {
+    fn of(preset: &Preset) -> Self {
+        let conv = preset.net == "conv";
+        Self {
+            net: preset.net.to_owned(),
+            latent: if conv { 64 } else { 8 },
+            coins: 0,
+            width: 128,
+            depth: 3,
+            stages: 2,
+            channels: 16,
+            batch_norm: false,
+            critic_width: 128,
+            critic_depth: if conv { 1 } else { 3 },
+            critic_channels: 32,
+            critic_norm: preset.norm.to_owned(),
+            critic_bound: preset.bound,
+            bend: Bend::Leaky,
+            fourier: 0,
+            turns: 0.5,
+            loss: preset.loss.to_owned(),
+            penalty: preset.penalty.to_owned(),
+            penalty_weight: preset.weight,
+            penalty_start: preset.start,
+            critic_steps: preset.critic_steps,
+            generator_rate: 0.25,
+            critic_rate: 0.25,
+            beta1: 0.0,
+            beta2: 0.99,
+        }
+    }
+
+    /// Whether the players are convolutions.
+    fn convolutional(&self) -> Result<bool, String> {
+        named("net", &self.net, &[("mlp", false), ("conv", true)])
+    }
+
+    fn generator(&self) -> Result<GeneratorConfig, String> {
+        let Self { width, depth, stages, channels, batch_norm, .. } = *self;
+        let net = match (self.convolutional()?, batch_norm) {
+            (true, batch_norm) => GeneratorNet::Conv(DcganConfig { stages, channels, batch_norm }),
+            (false, false) => GeneratorNet::Mlp(ConditionerConfig { width, depth }),
+            (false, true) => return Err("batch_norm is for net = \"conv\"".to_owned()),
+        };
+        let reference = Reference { normals: self.latent, coins: self.coins };
+        Ok(GeneratorConfig { reference, net })
+    }
+
+    fn critic(&self) -> Result<CriticConfig, String> {
+        Ok(CriticConfig {
+            width: self.critic_width,
+            depth: self.critic_depth,
+            stages: if self.convolutional()? { self.stages } else { 0 },
+            channels: self.critic_channels,
+            fourier: self.fourier,
+            turns: self.turns,
+            bend: self.bend,
+            normalisation: named("critic_norm", &self.critic_norm, &NORMS)?,
+            bound: self.critic_bound,
+        })
+    }
+
+    fn game(&self) -> Result<GameConfig, String> {
+        let penalty = match Penalty::by_name(&self.penalty, self.penalty_weight) {
+            Some(penalty) => penalty.map_err(|e| e.to_string())?,
+            None => named("penalty", &self.penalty, &Penalty::NAMES.map(|name| (name, ()))).map(
+                |()| Penalty::None, // not reached: a known name has a penalty
+            )?,
+        };
+        Ok(GameConfig {
+            train: LoopConfig::default(),
+            optim: crate::optim::OptimConfig::default(),
+            betas: Betas { first: self.beta1, second: self.beta2 },
+            loss: named("loss", &self.loss, &Loss::NAMES)?,
+            penalty,
+            penalty_start: self.penalty_start,
+            critic_steps: self.critic_steps,
+            generator_rate: self.generator_rate,
+            critic_rate: self.critic_rate,
+        })
+    }
+}
+
+impl Family {
+    fn wrong(&self, reason: String) -> ConfigError {
+        ConfigError::Settings { model: self.name.to_owned(), reason }
+    }
+
+    fn plan(&self, table: &toml::Table) -> Result<Plan, ConfigError> {
+        let settings: Settings = table
+            .clone()
+            .try_into()
+            .map_err(|e: toml::de::Error| self.wrong(e.message().to_owned()))?;
+        let plan = || -> Result<Plan, String> {
+            let (generator, critic) = (settings.generator()?, settings.critic()?);
+            Ok(Plan { generator, critic, game: settings.game()? })
+        };
+        let plan = plan().map_err(|reason| self.wrong(reason))?;
+        let row_by_row = plan.critic.normalisation != Normalisation::Batch;
+        plan.game.check(row_by_row).map_err(|e| self.wrong(e.to_string()))?;
+        Ok(plan)
+    }
+
+    /// The sizes that do not depend on the data, checked on an image with room for every stage.
+    fn sizes(&self, plan: &Plan) -> Result<(), GanError> {
+        let stages = match plan.generator.net {
+            GeneratorNet::Conv(config) => config.stages.min(16),
+            GeneratorNet::Mlp(_) => 0,
+        };
+        let pixels = Pixels { channels: 1, height: 1 << stages, width: 1 << stages };
+        let canvas = Canvas { pixels, columns: Vec::new(), background: Vec::new(), bounds: None };
+        let seen = Seen { dim: 1, context: 0, canvas: Some(canvas) };
+        plan.generator.check(&seen)?;
+        plan.critic.check(&seen)
+    }
+}
+
+impl Entry for Family {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    fn objective(&self) -> &'static str {
+        "adversarial"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { log_prob: false, context: true, path: false, solvers: Solver::ALL }
+    }
+
+    fn defaults(&self) -> toml::Table {
+        toml::Table::try_from(Settings::of(&self.preset)).unwrap_or_default()
+    }
+
+    fn sampling(&self) -> SampleConfig {
+        // Sampled in one pass: nothing is integrated.
+        SampleConfig { solver: Solver::Euler, steps: 1 }
+    }
+
+    fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
+        let plan = self.plan(settings)?;
+        self.sizes(&plan).map_err(|e| self.wrong(e.to_string()))
+    }
+
+    fn begin(
+        &self,
+        config: &Config,
+        problem: &Problem,
+        space: &Space,
+    ) -> Result<Box<dyn Training>, ConfigError> {
+        let plan = self.plan(&config.model.settings)?;
+        let game = GameConfig { train: config.train, optim: config.optim, ..plan.game };
+        let (rows, noise) = (Arc::clone(&problem.rows), Noise::new(config.train.seed, 1));
+        let canvas = canvas(&problem.schema);
+        let kept = canvas.as_ref().map(keep).unwrap_or_default();
+        let seen = Seen { dim: rows.dim, context: rows.context_dim, canvas };
+        let begin = || -> Result<Adversarial, GanError> {
+            let generator = Map::new(&plan.generator, &seen, &noise.purpose("init"), space)?;
+            let critic = Critic::new(&plan.critic, &seen, &noise.purpose("init"), space)?;
+            Adversarial::new(generator, critic, rows, game, kept, space)
+        };
+        Ok(Box::new(begin().map_err(|e| self.wrong(e.to_string()))?))
+    }
+
+    fn open(
+        &self,
+        config: &Config,
+        shape: &Shape,
+        weights: &Weights,
+        space: &Space,
+    ) -> Result<Box<dyn Generator>, OpenError> {
+        let plan = self.plan(&config.model.settings)?;
+        let Shape { dim, context, .. } = *shape;
+        let seen = Seen { dim, context, canvas: kept(shape, weights)? };
+        let blank = Map::new(&plan.generator, &seen, &Noise::new(0, 1), space)
+            .map_err(|e| self.wrong(e.to_string()))?;
+        Ok(Box::new(Pushing { map: weights.fill(blank)?, context, space: space.clone() }))
+    }
+}
+
+/// The image that rows of this schema stand in, with what the constant pixels hold.
+fn canvas(schema: &Schema) -> Option<Canvas> {
+    let (image, scaler) = (schema.image?, &schema.scaler);
+    let scale = scaler.common_scale()?;
+    let constant = scaler.constant_columns();
+    let columns: Vec<usize> = (0..image.len()).filter(|p| !constant.contains(p)).collect();
+    // What is 0 in the model's space, and the constants, in data units.
+    let origin = scaler.inverse(&vec![0.0; columns.len()]);
+    let mean = *origin.get(*columns.first()?)?;
+    let scaled = |value: f64| (value - mean) / scale;
+    let background = origin.iter().map(|value| scaled(*value)).collect();
+    let bounds = schema.range.map(|(low, high)| (scaled(low), scaled(high)));
+    let (channels, height, width) = (image.channels, image.height, image.width);
+    Some(Canvas { pixels: Pixels { channels, height, width }, columns, background, bounds })
+}
+
+const COLUMNS: &str = "canvas/columns";
+const BACKGROUND: &str = "canvas/background";
+const BOUNDS: &str = "canvas/bounds";
+
+/// A canvas as arrays of a model file.
+fn keep(canvas: &Canvas) -> Weights {
+    let array = |values: Vec<f32>| Array { shape: vec![values.len()], values };
+    let bounds = canvas.bounds.map_or(Vec::new(), |(low, high)| vec![low as f32, high as f32]);
+    let columns = canvas.columns.iter().map(|p| *p as f32).collect();
+    let background = canvas.background.iter().map(|v| *v as f32).collect();
+    let parts = [(COLUMNS, columns), (BACKGROUND, background), (BOUNDS, bounds)];
+    Weights(parts.map(|(name, values)| (name.to_owned(), array(values))).into())
+}
+
+/// The canvas that [`keep`] wrote.
+fn kept(shape: &Shape, weights: &Weights) -> Result<Option<Canvas>, WeightsError> {
+    let Some(image) = shape.image.filter(|_| weights.0.contains_key(COLUMNS)) else {
+        return Ok(None);
+    };
+    let wide = |array: &Array| array.values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+    let columns = wide(weights.get(COLUMNS, &[shape.dim])?);
+    let bounds = weights.get(BOUNDS, &[2]).or_else(|_| weights.get(BOUNDS, &[0]))?;
+    let bounds = match wide(bounds)[..] {
+        [low, high] => Some((low, high)),
+        _ => None,
+    };
+    let (channels, height, width) = (image.channels, image.height, image.width);
+    Ok(Some(Canvas {
+        pixels: Pixels { channels, height, width },
+        columns: columns.into_iter().map(|p| p as usize).collect(),
+        background: wide(weights.get(BACKGROUND, &[image.len()])?),
+        bounds,
+    }))
+}
+
+/// Rows of a chunk: small enough that its activations stay in a core's cache.
+const CHUNK: usize = 256;
+
+struct Pushing {
+    map: Map,
+    context: usize,
+    space: Space,
+}
+
+impl Generator for Pushing {
+    fn sample(
+        &self,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        _plan: &SampleConfig,
+    ) -> Result<Vec<f64>, SolveError> {
+        let c = self.context;
+        let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
+            let context = context.map(|values| -> Tensor<2> {
+                let part = values[rows.start * c..rows.end * c].to_vec();
+                self.space.tensor_f32(part, [rows.len(), c])
+            });
+            let z = self.map.reference().sample(&noise.rows(rows), &self.space);
+            let x = to_host(self.map.forward(z, context.as_ref(), Moments::Kept));
+            if x.iter().all(|v| v.is_finite()) {
+                return Ok(x);
+            }
+            // One step from the reference (t = 0) to the data (t = 1).
+            Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
+        })?;
+        Ok(parts.concat())
+    }
+
+    fn trace(
+        &self,
+        _noise: &Noise,
+        _context: Option<&[f32]>,
+        _plan: &SampleConfig,
+        _knots: &[f64],
+    ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
+        Ok(None)
+    }
+
+    fn log_prob(
+        &self,
+        _x: &[f64],
+        _context: Option<&[f32]>,
+        _plan: &SampleConfig,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,59 @@
+//! Data outside a bounded law's support.
+
+use crate::problem::Schema;
+use transport_models::flow::Outside;
+
+/// A row that a law on a bounded support cannot have made.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error(
+    "row {row} (counted from 0): {column} is {value}, outside the support [{low}, {high}] of a model with a uniform reference"
+)]
+pub struct SupportError {
+    /// The row, counted from 0 among the rows that were given.
+    pub row: usize,
+    /// The column.
+    pub column: String,
+    /// Its value, in the data's units.
+    pub value: f64,
+    /// The lower end of the support, in the data's units.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+impl Schema {
+    /// `s` and `m` of each coordinate of the model's space: `data = s · state + m`.
+    pub(crate) fn to_data_units(&self) -> (Vec<f64>, Vec<f64>) {
+        let d = self.scaler.output_dim();
+        let active = self.active();
+        let at = |value: f64| {
+            let row = self.scaler.inverse(&vec![value; d]);
+            active.iter().map(|c| row[*c]).collect::<Vec<f64>>()
+        };
+        // A small step: images are clipped to their range.
+        const STEP: f64 = 1.0 / 1024.0;
+        let (origin, near) = (at(0.0), at(STEP));
+        (near.iter().zip(&origin).map(|(near, zero)| (near - zero) / STEP).collect(), origin)
+    }
+
+    /// The columns that are coordinates of the model's space.
+    fn active(&self) -> Vec<usize> {
+        let constant = self.scaler.constant_columns();
+        (0..self.scaler.input_dim()).filter(|c| !constant.contains(c)).collect()
+    }
+
+    /// What is outside, in the words and units of the data.
+    pub(crate) fn unsupported(&self, outside: &Outside) -> SupportError {
+        let (scale, shift) = self.to_data_units();
+        let k = outside.column;
+        let in_units = |state: f64| scale[k] * state + shift[k];
+        let (low, high) = (in_units(outside.interval.0), in_units(outside.interval.1));
+        SupportError {
+            row: outside.row,
+            column: self.names[self.active()[k]].clone(),
+            value: in_units(outside.value),
+            low,
+            high,
+        }
+    }
+}

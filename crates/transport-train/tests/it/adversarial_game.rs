@@ -1,0 +1,273 @@
+//! The two-player trainer: resumed, on other threads, with contexts and images, and what it learns.
+
+use crate::{bytes, folder};
+use toml::Value;
+use transport_core::device::{Space, select, to_host};
+use transport_core::law::{Gaussian, Law, Mixture};
+use transport_core::{Density, Noise};
+use transport_models::gan::{Bend, Critic, CriticConfig, Game, InputGradient, Normalisation, Seen};
+use transport_sde::fokker_planck::{Axis, Mesh};
+use transport_train::adversarial::{CriticPlayer, Loss, Penalty, Round};
+use transport_train::config::ConfigError;
+use transport_train::optim::{Betas, OptimConfig};
+use transport_train::registry;
+use transport_train::trainer::StepReport;
+use transport_train::{
+    Config, Folder, Mode, Observer, Outcome, Request, Run, Silent, TrainError, train,
+};
+
+/// A small game on `data`, with some settings changed.
+fn small(model: &str, data: &str, steps: u64, settings: &[(&str, Value)]) -> Config {
+    let mut config = Config::new(data, model).unwrap();
+    config.data.points = 400;
+    config.train.steps = steps;
+    config.train.batch_size = 48;
+    config.run.checkpoint_every = 7;
+    config.run.log_every = 3;
+    for name in ["width", "critic_width"] {
+        config.model.settings.insert(name.into(), 16.into());
+    }
+    for name in ["channels", "critic_channels"] {
+        config.model.settings.insert(name.into(), 2.into());
+    }
+    for (name, value) in settings {
+        config.model.settings.insert((*name).into(), value.clone());
+    }
+    config
+}
+
+fn images_with_batch_norm() -> Config {
+    let settings = [
+        ("batch_norm", true.into()),
+        ("critic_norm", "batch".into()),
+        ("penalty", "none".into()),
+        ("critic_steps", 2.into()),
+    ];
+    let mut config = small("dcgan", "digits", 12, &settings);
+    config.data.context = vec!["label".into()];
+    config
+}
+
+fn trained(config: &Config, folder: &Folder) {
+    assert_eq!(train(config, folder, Mode::Fresh, &mut Silent).unwrap(), Outcome::Finished);
+}
+
+/// Stops after a number of steps.
+struct StopAt(u64, u64);
+
+impl Observer for StopAt {
+    fn step(&mut self, report: &StepReport) {
+        self.1 = report.step;
+    }
+
+    fn stop(&self) -> bool {
+        self.1 >= self.0
+    }
+}
+
+/// Both players, their moments, the average, the directions of spectral norms: all come back.
+#[test]
+fn a_resumed_game_equals_an_uninterrupted_one_bit_for_bit() {
+    let root = tempfile::tempdir().unwrap();
+    let configs = [
+        small("sngan", "ring8", 20, &[("critic_steps", 2.into())]),
+        small("wgan-gp", "ring8", 20, &[]),
+        small("r3gan", "ring8", 20, &[]),
+        small("dcgan", "digits", 12, &[("critic_norm", "spectral".into())]),
+        images_with_batch_norm(),
+    ];
+    for (k, config) in configs.iter().enumerate() {
+        let whole = folder(root.path(), &format!("{k}-whole"));
+        let parts = folder(root.path(), &format!("{k}-parts"));
+        trained(config, &whole);
+        let outcome = train(config, &parts, Mode::Fresh, &mut StopAt(9, 0)).unwrap();
+        assert_eq!(outcome, Outcome::Interrupted { step: 9 });
+        let mut other = config.clone();
+        other.run.checkpoint_every = 1000;
+        assert_eq!(train(&other, &parts, Mode::Resume, &mut Silent).unwrap(), Outcome::Finished);
+        let name = &config.model.name;
+        let same = |file| bytes(&whole, file) == bytes(&parts, file);
+        assert!(same("model.safetensors"), "{name}");
+        assert!(same("metrics.jsonl"), "{name}");
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit_of_a_game() {
+    let root = tempfile::tempdir().unwrap();
+    // Large enough that the batch is split.
+    let mut rows = small("r1-gan", "ring8", 3, &[("width", 128.into())]);
+    rows.model.settings.insert("critic_width".into(), 128.into());
+    rows.train.batch_size = 512;
+    let pool = |n: usize| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+    for (name, config) in [("rows", rows), ("images", images_with_batch_norm())] {
+        let mut models = Vec::new();
+        let mut samples = Vec::new();
+        for n in [1, 3] {
+            let folder = folder(root.path(), &format!("{name}-{n}"));
+            pool(n).install(|| trained(&config, &folder));
+            models.push(bytes(&folder, "model.safetensors"));
+            let run = Run::open(folder.path()).unwrap();
+            samples.push(pool(n).install(|| run.sample(300, 3).unwrap()));
+        }
+        assert!(models[0] == models[1], "{name}");
+        assert_eq!(samples[0], samples[1], "{name}");
+    }
+}
+
+#[test]
+fn metrics_tell_the_divergence_the_critics_loss_and_the_penalty() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = folder(root.path(), "run");
+    trained(&small("r1-gan", "moons", 6, &[]), &folder);
+    let text = String::from_utf8(bytes(&folder, "metrics.jsonl")).unwrap();
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let number = |name: &str| line[name].as_f64().unwrap();
+        assert!(number("penalty") > 0.0 && number("critic_gradient_norm") > 0.0);
+        // The non-saturating game's estimate of the Jensen–Shannon divergence.
+        let estimate = 2f64.ln() - 0.5 * number("critic_loss");
+        assert!((number("divergence") - estimate).abs() < 1e-12);
+    }
+}
+
+/// A digit asked for by its label is drawn by a generator that knows it.
+#[test]
+fn contexts_reach_both_players() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = folder(root.path(), "run");
+    trained(&images_with_batch_norm(), &folder);
+    let run = Run::open(folder.path()).unwrap();
+    let given = |label: f64| {
+        let given = vec![("label".to_owned(), label)];
+        run.draw(&Request { n: 5, given, ..Request::default() }).unwrap()
+    };
+    assert_ne!(given(3.0), given(4.0));
+    assert!(given(3.0).values().iter().all(|v| (0.0..=16.0).contains(v)));
+}
+
+/// Two far modes of unequal weight, in a minute's worth of nothing: both are found and weighed.
+#[test]
+fn a_game_learns_two_modes() {
+    let root = tempfile::tempdir().unwrap();
+    let law = Mixture::new(
+        vec![0.3, 0.7],
+        vec![Gaussian::isotropic(vec![-2.0], 0.3), Gaussian::isotropic(vec![1.0], 0.3)],
+    );
+    let x = to_host(law.unwrap().sample(&Noise::new(1, 2000), &Space::f32(&select(None).unwrap())));
+    let path = root.path().join("modes.csv");
+    let rows: Vec<String> = x.iter().map(f64::to_string).collect();
+    std::fs::write(&path, format!("x\n{}\n", rows.join("\n"))).unwrap();
+    let settings = [("width", 32.into()), ("critic_width", 32.into()), ("coins", 4.into())];
+    let mut config = small("r1-gan", path.to_str().unwrap(), 600, &settings);
+    config.train.batch_size = 128;
+    config.optim.ema = 0.99;
+    let folder = folder(root.path(), "run");
+    trained(&config, &folder);
+    let samples = Run::open(folder.path()).unwrap().sample(2000, 0).unwrap();
+    let left = samples.values().iter().filter(|v| **v < -0.8).count() as f64 / 2000.0;
+    let bridge = samples.values().iter().filter(|v| (-1.0..0.0).contains(*v)).count();
+    assert!((left - 0.3).abs() < 0.12 && bridge < 200, "{left} on the left, {bridge} between");
+}
+
+#[test]
+fn settings_that_cannot_be_are_named() {
+    let reason = |model: &str, data: &str, settings: &[(&str, Value)]| -> String {
+        let root = tempfile::tempdir().unwrap();
+        let config = small(model, data, 3, settings);
+        match train(&config, &folder(root.path(), "run"), Mode::Fresh, &mut Silent) {
+            Err(TrainError::Config(ConfigError::Settings { reason, .. })) => reason,
+            other => panic!("{model} with {settings:?}: {other:?}"),
+        }
+    };
+    let none = [("latent", 0.into()), ("coins", 0.into())];
+    assert!(reason("gan", "moons", &none).contains("something random to push"));
+    let batch = [("critic_norm", Value::from("batch"))];
+    assert!(reason("wgan-gp", "moons", &batch).contains("whole batch"));
+    assert!(reason("dcgan", "moons", &[]).contains("these rows are none"));
+    assert!(reason("dcgan", "digits", &[("stages", 4.into())]).contains("stages is at most 3"));
+    for (name, value, word) in [
+        ("critic_steps", Value::from(0), "critic_steps is 0"),
+        ("penalty_weight", 0.0.into(), "penalty_weight is 0"),
+        ("penalty_weight", f64::NAN.into(), "penalty_weight is NaN"),
+        ("penalty", "gradients".into(), "did you mean `gradient`"),
+        ("loss", "wassertsein".into(), "did you mean `wasserstein`"),
+        ("critic_norm", "layer".into(), "known are none, spectral, batch"),
+        ("net", "unet".into(), "unknown net `unet`"),
+        ("beta1", 1.0.into(), "beta1 is 1"),
+        ("generator_rate", Value::from(-1.0), "generator_rate is -1"),
+        ("width", 0.into(), "width is 0"),
+        ("batch_norm", true.into(), "net = \"conv\""),
+        ("latent_dim", 3.into(), "latent_dim"),
+    ] {
+        let reason = reason("wgan", "moons", &[(name, value)]);
+        assert!(reason.contains(word), "{name}: {reason}");
+    }
+}
+
+/// Every registered name of the family opens on its own settings.
+#[test]
+fn clipped_and_f_games_run_with_every_loss() {
+    let root = tempfile::tempdir().unwrap();
+    for (name, _) in Loss::NAMES {
+        let config = small("fgan", "moons", 4, &[("loss", name.into())]);
+        let folder = folder(root.path(), name);
+        trained(&config, &folder);
+        let x = Run::open(folder.path()).unwrap().sample(20, 0).unwrap();
+        assert!(x.values().iter().all(|v| v.is_finite()), "{name}");
+    }
+    for entry in registry::MODELS.iter().filter(|e| e.objective() == "adversarial") {
+        let can = entry.capabilities();
+        assert!(!can.log_prob && can.context && !can.path, "{}", entry.name());
+    }
+}
+
+/// Critics of nested classes, each trained on the same two laws: what they see rises with the
+/// class and stays below `−ln 4 + 2 JS`.
+#[test]
+fn trained_critics_see_at_most_the_divergence_and_more_with_every_layer() {
+    let space = Space::f32(&select(None).unwrap());
+    let data = Mixture::new(
+        vec![0.4, 0.6],
+        vec![Gaussian::isotropic(vec![-1.2], 0.4), Gaussian::isotropic(vec![1.2], 0.4)],
+    )
+    .unwrap();
+    let model = Gaussian::isotropic(vec![-0.6], 1.2);
+    let mesh = Mesh::new(vec![Axis::new(-8.0, 8.0, 2000)]).unwrap();
+    let double = Space::f64(&select(None).unwrap());
+    let game = Game::new(&data, &model as &dyn Density, &mesh, &double);
+    let bound = game.value(&game.optimum());
+    let mut seen = vec![-4f64.ln()];
+    for (width, depth) in [(1, 1), (4, 1), (24, 2)] {
+        let config = CriticConfig {
+            width,
+            depth,
+            stages: 0,
+            channels: 1,
+            fourier: 0,
+            turns: 1.0,
+            bend: Bend::Silu,
+            normalisation: Normalisation::None,
+            bound: 1.0,
+        };
+        let critic = Critic::new(&config, &Seen::rows(1), &Noise::new(0, 1), &space).unwrap();
+        let optim = OptimConfig { clip: 1e9, weight_decay: 0.0, ..OptimConfig::default() };
+        let (loss, betas) = (Loss::Minimax, Betas::default());
+        let mut player = CriticPlayer::new(critic, loss, Penalty::None, optim, betas).unwrap();
+        let steps = 400;
+        for step in 0..steps {
+            let noise = Noise::new(1, 256).at_step(step);
+            let data = data.sample(&noise.purpose("data"), &space);
+            let round = Round { data, context: None, noise: noise.clone(), share: 1.0 };
+            let fake = |round: &Round| model.sample(&round.noise.purpose("model"), &space);
+            let _ = player.step(&[round], fake, 0.02 * optim.rate(step, steps) / optim.lr, 1.0);
+        }
+        let x = space.tensor(mesh.centres(), [mesh.len(), 1]);
+        let value = game.value(&to_host(player.critic().given(None).value(x)));
+        assert!(value <= bound + 1e-6, "{value} beyond {bound}");
+        assert!(value > seen[seen.len() - 1] + 0.005, "{value} after {seen:?}");
+        seen.push(value);
+    }
+    let best = seen[seen.len() - 1];
+    assert!(bound - best < 0.02, "{best} of {bound}");
+}
