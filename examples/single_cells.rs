@@ -115,7 +115,7 @@ fn run<T: Training>(mut training: T) -> T {
 enum Learned {
     Flow(TimeMlp, Vec<f64>),
     Both(FlowAndScore, Vec<f64>),
-    Bridge(Imf),
+    Bridge(Box<Imf>),
 }
 
 fn learn(
@@ -163,7 +163,7 @@ fn learn(
                 net: NET,
                 activation: Activation::Selu,
             };
-            Learned::Bridge(run(Imf::new(config, from, to, train, optim, space)))
+            Learned::Bridge(Box::new(run(Imf::new(config, from, to, train, optim, space))))
         }
     })
 }
@@ -262,22 +262,15 @@ fn figure(cells: &Cells, of: &Arguments, space: &Space) -> Result<(), Box<dyn Er
     let grid = Grid::uniform(Interval::UNIT, 200)?;
     let flow = OdeFlow { field: &net, grid, solver: Solver::Heun };
     let path = flow.solve_trace(space.tensor(start.clone(), [start.len() / d, d]), &clock)?;
+    let states: Vec<Vec<f64>> = path.states.into_iter().map(to_host).collect();
     let mut frames = Vec::new();
-    for (t, state) in clock.iter().zip(path.states) {
-        let plane: Vec<f64> = to_host(state).chunks_exact(d).flat_map(|r| [r[0], r[1]]).collect();
-        frames.push(Frame { t: *t, points: Points::new(&plane, 2)? });
+    for (t, state) in clock.iter().zip(&states) {
+        frames.push(Frame { t: *t, points: Points::new(state, d)? });
     }
-    let data: Vec<f64> = cells
-        .rows
-        .iter()
-        .flatten()
-        .copied()
-        .collect::<Vec<_>>()
-        .chunks_exact(d)
-        .flat_map(|r| [r[0], r[1]])
-        .collect();
-    let names = ("first", "second");
-    trajectories(&of.figure, &frames, Some(&Points::new(&data, 2)?), names)?;
+    let at = |state: &[f64], r: usize| (state[r * d], state[r * d + 1]);
+    let paths: Vec<Vec<(f64, f64)>> =
+        (0..40).map(|r| states.iter().map(|state| at(state, r)).collect()).collect();
+    trajectories(&of.figure, &frames, Some(&paths), ("first", "second"))?;
     println!("wrote {}", of.figure.display());
     Ok(())
 }

@@ -11,7 +11,8 @@ use transport::models::bridge::FlowAndScore;
 use transport::models::net::{TimeMlp, TimeMlpConfig};
 use transport::train::batch::Rows;
 use transport::train::bridge::{
-    Conditional, Coupled, Ends, FlowAndScoreMatching, Imf, ImfConfig, Pairing, Source, transported,
+    Conditional, Coupled, Ends, FlowAndScoreMatching, Imf, ImfConfig, Pairing, Source,
+    VelocityMatching, transported,
 };
 use transport::train::optim::OptimConfig;
 use transport::train::trainer::{LoopConfig, Trainer, Training};

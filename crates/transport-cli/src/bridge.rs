@@ -23,6 +23,8 @@ const POINTS: usize = 10_000;
 const MEASURED: usize = 1000;
 /// Points of a figure's clouds.
 const DRAWN: usize = 2000;
+/// Rows whose paths are drawn.
+const PATHS: usize = 40;
 /// Times of a figure.
 const FRAMES: usize = 6;
 
@@ -94,6 +96,7 @@ fn rows(name: &str, columns: Option<&[String]>, seed: u64) -> Result<Table, CliE
         columns: None,
         context: Vec::new(),
         split: 0.0,
+        validation: 0.0,
         points: POINTS,
     };
     Ok(problem::load(&config, seed)?.select(columns, &[])?.features)
@@ -135,7 +138,6 @@ fn leave(args: &BridgeArgs, bridge: &Bridge, snapshots: &[(f64, Table)]) -> Resu
     let (from, to) = (times[0], times[times.len() - 1]);
     let first = &snapshots[0].1;
     let moved = bridge.carry(first, from, times, args.seed)?;
-    let last = &snapshots[snapshots.len() - 1].1;
     write_csv(&args.out.join("transported.csv"), &moved[moved.len() - 1])?;
 
     let mut lines = vec![vec!["W1".to_owned(), "carried".into(), "unmoved".into(), "floor".into()]];
@@ -156,7 +158,7 @@ fn leave(args: &BridgeArgs, bridge: &Bridge, snapshots: &[(f64, Table)]) -> Resu
     if bridge.card().scaler.output_dim() >= 2 && first.cols() >= 2 {
         let knots: Vec<f64> =
             (0..FRAMES).map(|k| from + (to - from) * k as f64 / (FRAMES - 1) as f64).collect();
-        figure(args, &bridge.carry(&head(first, DRAWN), from, &knots, args.seed)?, &knots, last)?;
+        figure(args, &bridge.carry(&head(first, DRAWN), from, &knots, args.seed)?, &knots)?;
     }
     Ok(())
 }
@@ -191,24 +193,19 @@ fn distances(
     ])
 }
 
-/// The first two columns on the way.
-fn figure(
-    args: &BridgeArgs,
-    states: &[Table],
-    knots: &[f64],
-    last: &Table,
-) -> Result<(), CliError> {
-    let plane = |table: &Table| -> Result<Points, CliError> {
-        let rows = (0..table.rows().min(DRAWN)).flat_map(|r| table.row(r)[..2].to_vec());
-        Ok(Points::new(&rows.collect::<Vec<_>>(), 2)?)
-    };
+/// The first two columns on the way, with the paths of the first rows.
+fn figure(args: &BridgeArgs, states: &[Table], knots: &[f64]) -> Result<(), CliError> {
     let mut frames = Vec::with_capacity(states.len());
     for (t, state) in knots.iter().zip(states) {
-        frames.push(Frame { t: *t, points: plane(state)? });
+        frames.push(Frame { t: *t, points: Points::new(state.values(), state.cols())? });
     }
+    let at = |state: &Table, r: usize| (state.row(r)[0], state.row(r)[1]);
+    let paths: Vec<Vec<(f64, f64)>> = (0..states[0].rows().min(PATHS))
+        .map(|r| states.iter().map(|state| at(state, r)).collect())
+        .collect();
     let names = states[0].names();
     let path = args.out.join("transport.png");
-    trajectories(&path, &frames, Some(&plane(last)?), (&names[0], &names[1]))?;
+    trajectories(&path, &frames, Some(&paths), (&names[0], &names[1]))?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use transport_ot::OtError;
 use transport_sde::langevin::SampleError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
-use transport_train::bridge::FitError;
+use transport_train::bridge::JoinError;
 use transport_train::config::ConfigError;
 use transport_train::evaluate::ClassifierError;
 use transport_train::evaluate::UnknownMeasure;
@@ -40,7 +40,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Langevin(#[from] SampleError),
     #[error(transparent)]
-    Bridge(#[from] FitError),
+    Bridge(#[from] JoinError),
     #[error(transparent)]
     Distance(#[from] OtError),
     #[error(transparent)]
@@ -64,10 +64,10 @@ impl CliError {
                 | Self::Config(_)
                 | Self::Process(_)
                 | Self::Bridge(
-                    FitError::Setting { .. }
-                        | FitError::Many { .. }
-                        | FitError::Time { .. }
-                        | FitError::Backwards { .. },
+                    JoinError::Setting { .. }
+                        | JoinError::Many { .. }
+                        | JoinError::Time { .. }
+                        | JoinError::Backwards { .. },
                 )
                 | Self::Measure(_)
                 | Self::Langevin(SampleError::Plan(_))

@@ -110,7 +110,7 @@ impl FitConfig {
 /// What cannot be fitted, opened or carried.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FitError {
+pub enum JoinError {
     /// A setting out of range.
     #[error("{what} is {value}: {expected}")]
     Setting {
@@ -216,9 +216,9 @@ pub struct Bridge {
 
 enum Process {
     Flow(TimeMlp),
-    Both(FlowAndScore),
-    Two(Drifts<TimeMlp, TimeMlp>),
-    Light(LightBridge, MixtureBridge),
+    Both(Box<FlowAndScore>),
+    Two(Box<Drifts<TimeMlp, TimeMlp>>),
+    Light(Box<(LightBridge, MixtureBridge)>),
 }
 
 impl std::fmt::Debug for Process {
@@ -227,7 +227,7 @@ impl std::fmt::Debug for Process {
             Self::Flow(_) => "Flow",
             Self::Both(_) => "Both",
             Self::Two(_) => "Two",
-            Self::Light(..) => "Light",
+            Self::Light(_) => "Light",
         })
     }
 }
@@ -239,24 +239,24 @@ impl std::fmt::Debug for Process {
 /// together.
 ///
 /// # Errors
-/// [`FitError`] when a setting, a table or a time does not fit, or training diverges.
+/// [`JoinError`] when a setting, a table or a time does not fit, or training diverges.
 pub fn fit(
     config: &FitConfig,
     snapshots: &[(f64, Table)],
     space: &Space,
     watch: &mut dyn FnMut(&StepReport) -> bool,
-) -> Result<Bridge, FitError> {
+) -> Result<Bridge, JoinError> {
     check(config)?;
     let (card, laws) = prepare(config, snapshots)?;
     if laws.len() > 2 && !config.method.through_many() {
         let (method, found) = (config.method.name(), laws.len());
-        return Err(FitError::Many { method, found });
+        return Err(JoinError::Many { method, found });
     }
     let process = train(config, &card, laws, space, watch)?;
     Ok(Bridge { card, process, space: space.clone() })
 }
 
-fn check(config: &FitConfig) -> Result<(), FitError> {
+fn check(config: &FitConfig) -> Result<(), JoinError> {
     let whole = "a whole number of at least 1";
     let ranges = [
         ("--steps", config.steps as f64, config.steps > 0, whole),
@@ -273,7 +273,7 @@ fn check(config: &FitConfig) -> Result<(), FitError> {
         ),
     ];
     match ranges.into_iter().find(|(_, _, holds, _)| !holds) {
-        Some((what, value, _, expected)) => Err(FitError::Setting { what, value, expected }),
+        Some((what, value, _, expected)) => Err(JoinError::Setting { what, value, expected }),
         None => Ok(()),
     }
 }
@@ -282,7 +282,7 @@ fn check(config: &FitConfig) -> Result<(), FitError> {
 fn prepare(
     config: &FitConfig,
     snapshots: &[(f64, Table)],
-) -> Result<(BridgeCard, Vec<Source>), FitError> {
+) -> Result<(BridgeCard, Vec<Source>), JoinError> {
     let times: Vec<f64> = snapshots.iter().map(|(t, _)| *t).collect();
     let Some((_, first)) = snapshots.first().filter(|_| snapshots.len() > 1) else {
         return Err(SnapshotError::Few { found: snapshots.len() }.into());
@@ -291,7 +291,7 @@ fn prepare(
     let mut tables = Vec::with_capacity(snapshots.len());
     for (time, table) in snapshots {
         if table.rows() < 2 {
-            return Err(FitError::Rows { time: *time, rows: table.rows() });
+            return Err(JoinError::Rows { time: *time, rows: table.rows() });
         }
         tables.push(columns(table, &names, *time)?);
     }
@@ -307,9 +307,9 @@ fn prepare(
     Ok((BridgeCard { config: *config, times, names, scaler }, laws))
 }
 
-fn columns(table: &Table, names: &[String], time: f64) -> Result<Table, FitError> {
+fn columns(table: &Table, names: &[String], time: f64) -> Result<Table, JoinError> {
     let find = |name: &String| {
-        let missing = |_| FitError::Columns { time, column: name.clone() };
+        let missing = |_| JoinError::Columns { time, column: name.clone() };
         table.index_of(name).map_err(missing)
     };
     Ok(table.select_columns(&names.iter().map(find).collect::<Result<Vec<_>, _>>()?))
@@ -319,11 +319,11 @@ fn columns(table: &Table, names: &[String], time: f64) -> Result<Table, FitError
 fn run<T: Training>(
     mut training: T,
     watch: &mut dyn FnMut(&StepReport) -> bool,
-) -> Result<T, FitError> {
+) -> Result<T, JoinError> {
     while training.steps_done() < training.steps_total() {
         let report = training.step();
         if !report.loss.is_finite() {
-            return Err(FitError::Diverged { step: report.step, loss: report.loss });
+            return Err(JoinError::Diverged { step: report.step, loss: report.loss });
         }
         if watch(&report) {
             break;
@@ -357,7 +357,7 @@ fn train(
     laws: Vec<Source>,
     space: &Space,
     watch: &mut dyn FnMut(&StepReport) -> bool,
-) -> Result<Process, FitError> {
+) -> Result<Process, JoinError> {
     let FitConfig { method, sigma, steps, batch_size, seed, lr, .. } = *config;
     let dim = card.scaler.output_dim();
     let loops = LoopConfig { steps, batch_size, shards: 1, seed, ..LoopConfig::default() };
@@ -378,7 +378,7 @@ fn train(
             let paths = FlowAndScoreMatching(Snapshots::new(&card.times, laws, pairing, blur)?);
             let net = blank_both(config, dim, space);
             let trainer = Trainer::new(net, paths, last, loops, optim, space);
-            Process::Both(run(trainer, watch)?.averaged()?)
+            Process::Both(Box::new(run(trainer, watch)?.averaged()?))
         }
         Method::Dsbm => {
             let rows = |s: &Source| if let Source::Rows(r) = s { r.len() } else { PAIRS };
@@ -394,7 +394,7 @@ fn train(
             };
             let (source, target) = (laws[0].clone(), laws[1].clone());
             let imf = Imf::new(settings, source, target, loops, optim, space);
-            Process::Two(run(imf, watch)?.drifts())
+            Process::Two(Box::new(run(imf, watch)?.drifts()))
         }
         Method::LightSb => {
             let target: Vec<f64> = last.states.iter().map(|v| f64::from(*v)).collect();
@@ -406,7 +406,7 @@ fn train(
             let trained = run(Trainer::new(model, loss, last, loops, optim, space), watch)?;
             let model = trained.averaged()?;
             let bridge = model.bridge()?;
-            Process::Light(model, bridge)
+            Process::Light(Box::new((model, bridge)))
         }
     })
 }
@@ -422,16 +422,16 @@ impl Bridge {
     ///
     /// # Errors
     /// [`StoreError`] when the system refuses.
-    pub fn save(&self, path: &Path) -> Result<(), FitError> {
+    pub fn save(&self, path: &Path) -> Result<(), JoinError> {
         let mut weights = Weights::default();
         match &self.process {
             Process::Flow(net) => weights.put("velocity", Weights::of(net)),
-            Process::Both(net) => weights.put("both", Weights::of(net)),
+            Process::Both(net) => weights.put("both", Weights::of(&**net)),
             Process::Two(drifts) => {
                 weights.put("forward", Weights::of(&drifts.forward));
                 weights.put("backward", Weights::of(&drifts.backward));
             }
-            Process::Light(model, _) => weights.put("light", Weights::of(model)),
+            Process::Light(light) => weights.put("light", Weights::of(&light.0)),
         }
         let malformed = |reason: String| StoreError::Malformed { path: path.to_owned(), reason };
         let card = serde_json::to_value(&self.card).map_err(|e| malformed(e.to_string()))?;
@@ -442,8 +442,8 @@ impl Bridge {
     /// Opens what [`Bridge::save`] wrote.
     ///
     /// # Errors
-    /// [`FitError`] when the file is damaged or not a bridge.
-    pub fn open(path: &Path, space: &Space) -> Result<Self, FitError> {
+    /// [`JoinError`] when the file is damaged or not a bridge.
+    pub fn open(path: &Path, space: &Space) -> Result<Self, JoinError> {
         let Archive { card, weights } = crate::store::read(path)?;
         let malformed = |reason: String| StoreError::Malformed { path: path.to_owned(), reason };
         let card: BridgeCard = serde_json::from_value(serde_json::Value::Object(card))
@@ -454,13 +454,13 @@ impl Bridge {
         let process = match config.method {
             Method::ICfm | Method::OtCfm => Process::Flow(net("velocity")?),
             Method::Sf2m => {
-                Process::Both(weights.part("both").fill(blank_both(config, dim, space))?)
+                Process::Both(Box::new(weights.part("both").fill(blank_both(config, dim, space))?))
             }
-            Method::Dsbm => Process::Two(Drifts {
+            Method::Dsbm => Process::Two(Box::new(Drifts {
                 forward: net("forward")?,
                 backward: net("backward")?,
                 sigma: config.sigma,
-            }),
+            })),
             Method::LightSb => {
                 let (epsilon, start) = (config.sigma * config.sigma, vec![0.0; dim]);
                 let noise = Noise::new(0, 1);
@@ -468,7 +468,7 @@ impl Bridge {
                     LightBridge::new(config.components, epsilon, 1.0, &start, dim, &noise, space);
                 let model = weights.part("light").fill(blank)?;
                 let bridge = model.bridge()?;
-                Process::Light(model, bridge)
+                Process::Light(Box::new((model, bridge)))
             }
         };
         Ok(Self { card, process, space: space.clone() })
@@ -481,14 +481,14 @@ impl Bridge {
     /// (Euler–Maruyama), forwards and, where the method knows how, backwards.
     ///
     /// # Errors
-    /// [`FitError`] when a column is missing, a time lies outside, or a state is not finite.
+    /// [`JoinError`] when a column is missing, a time lies outside, or a state is not finite.
     pub fn carry(
         &self,
         rows: &Table,
         from: f64,
         times: &[f64],
         seed: u64,
-    ) -> Result<Vec<Table>, FitError> {
+    ) -> Result<Vec<Table>, JoinError> {
         let table = columns(rows, &self.card.names, from)?;
         let n = table.rows();
         let mut x = self.card.scaler.transform(&table)?;
@@ -508,11 +508,11 @@ impl Bridge {
     }
 
     /// A time on the clock `[0, 1]`.
-    fn clock(&self, time: f64) -> Result<f64, FitError> {
+    fn clock(&self, time: f64) -> Result<f64, JoinError> {
         let times = &self.card.times;
         let (start, end) = (times[0], times[times.len() - 1]);
         if !(start..=end).contains(&time) {
-            return Err(FitError::Time { time, start, end });
+            return Err(JoinError::Time { time, start, end });
         }
         Ok((time - start) / (end - start))
     }
@@ -524,22 +524,22 @@ impl Bridge {
         from: f64,
         to: f64,
         noise: &Noise,
-    ) -> Result<Vec<f64>, FitError> {
+    ) -> Result<Vec<f64>, JoinError> {
         let start = self.space.tensor(x, [n, self.card.scaler.output_dim()]);
         let back = to < from;
         Ok(to_host(match &self.process {
             Process::Flow(net) => along(net, start, from, to)?,
-            Process::Both(net) if back => along(net, start, from, to)?,
-            Process::Both(net) => simulate(net.clone(), start, from, to, noise)?,
+            Process::Both(net) if back => along(&**net, start, from, to)?,
+            Process::Both(net) => simulate((**net).clone(), start, from, to, noise)?,
             Process::Two(drifts) if back => {
                 simulate(drifts.reversed(), start, 1.0 - from, 1.0 - to, noise)?
             }
-            Process::Two(drifts) => simulate(drifts.clone(), start, from, to, noise)?,
-            Process::Light(..) if back => {
+            Process::Two(drifts) => simulate((**drifts).clone(), start, from, to, noise)?,
+            Process::Light(_) if back => {
                 let method = self.card.config.method.name();
-                return Err(FitError::Backwards { method, from, to });
+                return Err(JoinError::Backwards { method, from, to });
             }
-            Process::Light(_, bridge) => simulate(bridge.clone(), start, from, to, noise)?,
+            Process::Light(light) => simulate(light.1.clone(), start, from, to, noise)?,
         }))
     }
 }

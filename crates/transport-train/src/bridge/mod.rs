@@ -25,7 +25,7 @@ mod source;
 
 pub use conditional::{Conditional, Draw};
 pub use coupled::{Coupled, Ends};
-pub use fit::{Bridge, BridgeCard, FitConfig, FitError, Method, fit};
+pub use fit::{Bridge, BridgeCard, FitConfig, JoinError, Method, fit};
 pub use imf::{Imf, ImfConfig};
 pub use light::LightLoss;
 pub use matching::{FlowAndScoreMatching, Paths, VelocityMatching};
