@@ -1,9 +1,11 @@
 //! What the binary can fail with: a library's error, or a flag that does not fit.
 
 use transport_data::DataError;
+use transport_ot::OtError;
 use transport_sde::langevin::SampleError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
+use transport_train::bridge::JoinError;
 use transport_train::config::ConfigError;
 use transport_train::evaluate::ClassifierError;
 use transport_train::evaluate::UnknownMeasure;
@@ -38,6 +40,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Langevin(#[from] SampleError),
     #[error(transparent)]
+    Bridge(#[from] JoinError),
+    #[error(transparent)]
+    Distance(#[from] OtError),
+    #[error(transparent)]
     Measure(#[from] UnknownMeasure),
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -57,6 +63,12 @@ impl CliError {
             Self::Usage(_)
                 | Self::Config(_)
                 | Self::Process(_)
+                | Self::Bridge(
+                    JoinError::Setting { .. }
+                        | JoinError::Many { .. }
+                        | JoinError::Time { .. }
+                        | JoinError::Backwards { .. },
+                )
                 | Self::Measure(_)
                 | Self::Langevin(SampleError::Plan(_))
                 | Self::Fit(FitError::Flow(_) | FitError::Nothing { .. })

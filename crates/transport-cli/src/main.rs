@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`info`] | the commands |
+//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`bridge`], [`info`] | the commands |
 //! | [`fit_density`] | flows without data |
 //! | [`start`] | where a simulation starts |
 //! | [`targets`] | the densities that samplers can be pointed at, by name |
@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bridge;
 mod counter;
 mod density;
 mod error;
@@ -49,6 +50,8 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
         Command::Simulate(args) => simulate::run(&args),
         Command::Langevin(args) => langevin::run(&args),
+        Command::Bridge(args) => bridge::run(&args),
+        Command::Carry(args) => bridge::carry(&args).map(|()| 0),
         Command::FitDensity(args) => fit_density::run(&args),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };

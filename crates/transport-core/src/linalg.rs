@@ -1,8 +1,10 @@
 //! Small dense linear algebra on the host, row-major f64: what the closed forms need.
 
 mod eigen;
+mod symmetric;
 
 pub use eigen::symmetric_eigen;
+pub use symmetric::{of_symmetric, product};
 
 /// The matrix is not symmetric positive definite.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`net`] | layers and networks with an explicit directional derivative: dense, MLP, embedding |
 //! | [`flow`] | normalizing flows: layers with both directions and their log-determinants |
+//! | [`bridge`] | networks and potentials that carry one law to another |
 //! | [`vae`] | the variational autoencoder, and its linear case in closed form |
 //! | [`gan`] | generator and critic, input gradients, the game between known densities |
 //! | [`dynamics`] | a network that knows the velocity and the score of a schedule |
@@ -19,6 +20,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bridge;
 pub mod dynamics;
 pub mod flow;
 pub mod gan;

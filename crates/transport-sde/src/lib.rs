@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`bridge`] | Schrödinger bridges in closed form |
 //! | [`dynamics`] | SDEs: reversal, probability flow, the families between, explicit reverses |
 //! | [`method`] | one step each, by folder, and [`Solver`], which names them |
 //! | [`driver`] | the only loop, its errors, and what watches it |
@@ -24,6 +25,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bridge;
 pub mod diagnostics;
 pub mod driver;
 pub mod dynamics;

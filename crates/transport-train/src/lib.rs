@@ -14,6 +14,7 @@
 //! | [`session`] | the training loop, checkpoints, resumption |
 //! | [`store`] | files: model, checkpoint, metrics |
 //! | [`registry`] | every model by name, with what it can do |
+//! | [`bridge`] | one law to another: couplings, Schrödinger bridges |
 //! | [`run`] | a finished run opened for inference |
 //! | [`variational`] | flows fitted to unnormalised densities, judged by importance weights |
 //! | [`evaluate`](mod@evaluate) | metrics on held-out data, beside a Gaussian and the floor |
@@ -32,6 +33,7 @@
 pub mod adversarial;
 pub mod batch;
 pub mod bits;
+pub mod bridge;
 pub mod config;
 pub mod context;
 pub mod evaluate;

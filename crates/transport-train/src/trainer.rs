@@ -161,6 +161,22 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         if self.optim.parameters() * rows < WORTH_SHARDS { 1 } else { self.config.shards }
     }
 
+    /// Goes on with other rows.
+    pub fn use_rows(&mut self, rows: Arc<Rows>) {
+        if !Arc::ptr_eq(&rows, &self.rows) {
+            self.batches = Batches::new(rows.len(), self.config.batch_size, &self.noise);
+            self.rows = rows;
+        }
+    }
+
+    /// The model with the moving average of its weights, as a finished model keeps them.
+    ///
+    /// # Errors
+    /// [`WeightsError`] never: a model fits its own weights.
+    pub fn averaged(&self) -> Result<M, WeightsError> {
+        self.weights().fill(self.model().clone())
+    }
+
     fn model(&self) -> &M {
         self.model.as_ref().expect("a step that panicked took the model with it")
     }

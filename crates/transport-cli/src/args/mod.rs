@@ -1,9 +1,11 @@
 //! What can be typed.
 
+mod bridge;
 mod fit_density;
 mod langevin;
 mod simulate;
 
+pub(crate) use bridge::{BridgeArgs, CarryArgs};
 pub(crate) use fit_density::FitDensityArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
@@ -26,6 +28,7 @@ Examples:
   transport evaluate runs/digits
   transport simulate --process ou --law moons -o paths.png
   transport langevin --target funnel --method hmc -o draws.csv
+  transport bridge --source a.csv --target b.csv --out runs/ab
   transport info --list"
 )]
 pub(crate) struct Cli {
@@ -47,6 +50,10 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Sample a density by Langevin dynamics or its relatives, with diagnostics.
     Langevin(LangevinArgs),
+    /// Learn a process that carries one table to another, or through snapshots in time.
+    Bridge(BridgeArgs),
+    /// Carry rows along a learned bridge.
+    Carry(CarryArgs),
     /// Fit a normalizing flow to an unnormalised density, without data.
     FitDensity(FitDensityArgs),
     /// Say what a run is, or list every model, process, solver and data set.

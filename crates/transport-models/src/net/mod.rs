@@ -14,6 +14,7 @@ mod embedding;
 mod image;
 mod mlp;
 mod norm;
+mod time_mlp;
 
 pub use conditioner::{Conditioner, ConditionerConfig};
 pub use contraction::{Bounded, Contraction, Derivative};
@@ -23,3 +24,4 @@ pub use embedding::Embedding;
 pub use image::Pixels;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm::operator_norm_bound;
+pub use time_mlp::{TimeMlp, TimeMlpConfig};

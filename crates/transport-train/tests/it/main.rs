@@ -3,6 +3,7 @@
 mod adversarial_game;
 mod adversarial_losses;
 mod adversarial_penalties;
+mod bridges;
 mod classifier;
 mod data;
 mod evaluation;

@@ -1,0 +1,229 @@
+//! `transport bridge` and `transport carry`.
+
+use crate::args::{BridgeArgs, CarryArgs};
+use crate::counter::Counter;
+use crate::error::{CliError, unknown};
+use crate::progress::{catch_interrupts, stopped};
+use crate::sample::{Ending, ending};
+use crate::{INTERRUPTED, output, train};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use transport_core::{Noise, Space, device};
+use transport_data::{Table, write_csv, write_npy};
+use transport_ot::{cost::Euclidean, exact};
+use transport_train::bridge::{Bridge, FitConfig, Method, fit};
+use transport_train::config::DataConfig;
+use transport_train::{problem, store};
+use transport_viz::{Frame, Points, trajectories};
+
+/// Points of a data set by name.
+const POINTS: usize = 10_000;
+/// Rows of each side in the exact distance that is reported.
+const MEASURED: usize = 1000;
+/// Points of a figure's clouds.
+const DRAWN: usize = 2000;
+/// Rows whose paths are drawn.
+const PATHS: usize = 40;
+/// Times of a figure.
+const FRAMES: usize = 6;
+
+pub(crate) fn run(args: &BridgeArgs) -> Result<u8, CliError> {
+    train::threads(args.threads)?;
+    let config = plan(args)?;
+    let model = file(&args.out);
+    if model.exists() && !args.overwrite {
+        return Err(CliError::Usage(format!(
+            "{} holds a bridge: take another --out, or --overwrite",
+            args.out.display()
+        )));
+    }
+    let snapshots = snapshots(args)?;
+    let space = space(args.device.as_deref())?;
+    catch_interrupts();
+    let began = Instant::now();
+    let mut counter = Counter::new(config.steps as usize);
+    let bridge = fit(&config, &snapshots, &space, &mut |report| {
+        counter.at(report.step as usize, || format!("loss {:.4}", report.loss));
+        stopped()
+    })?;
+    output::note(&format!("trained in {:.0} s", began.elapsed().as_secs_f64()));
+    std::fs::create_dir_all(&args.out).map_err(|e| fault(&args.out, e))?;
+    bridge.save(&model)?;
+    leave(args, &bridge, &snapshots)?;
+    output::line(&format!("\nwrote {}", args.out.display()));
+    if stopped() {
+        output::note("stopped early: the bridge is what had been learned by then");
+        return Ok(INTERRUPTED);
+    }
+    Ok(0)
+}
+
+fn file(folder: &Path) -> PathBuf {
+    folder.join("bridge.safetensors")
+}
+
+fn fault(path: &Path, source: std::io::Error) -> CliError {
+    let path = path.to_owned();
+    store::StoreError::Io { path, action: "making the folder", source }.into()
+}
+
+fn space(name: Option<&str>) -> Result<Space, CliError> {
+    let device = device::select(name).map_err(|e| CliError::Usage(format!("--device: {e}")))?;
+    Ok(Space::f32(&device))
+}
+
+fn plan(args: &BridgeArgs) -> Result<FitConfig, CliError> {
+    let names = Method::ALL.map(|m| m.name());
+    let method =
+        Method::by_name(&args.method).ok_or_else(|| unknown("method", &args.method, &names))?;
+    let base = FitConfig::new(method);
+    Ok(FitConfig {
+        steps: args.steps.unwrap_or(base.steps),
+        batch_size: args.batch_size.unwrap_or(base.batch_size),
+        lr: args.lr.unwrap_or(base.lr),
+        sigma: args.sigma.unwrap_or(base.sigma),
+        components: args.components.unwrap_or(base.components),
+        seed: args.seed,
+        ..base
+    })
+}
+
+/// The rows of a file or a named data set; `columns` of them, or all.
+fn rows(name: &str, columns: Option<&[String]>, seed: u64) -> Result<Table, CliError> {
+    let config = DataConfig {
+        source: name.to_owned(),
+        columns: None,
+        context: Vec::new(),
+        split: 0.0,
+        validation: 0.0,
+        points: POINTS,
+    };
+    Ok(problem::load(&config, seed)?.select(columns, &[])?.features)
+}
+
+fn snapshots(args: &BridgeArgs) -> Result<Vec<(f64, Table)>, CliError> {
+    let columns = args.columns.as_deref();
+    if let (Some(source), Some(target)) = (&args.source, &args.target) {
+        let ends = [(0.0, source), (1.0, target)];
+        return ends
+            .into_iter()
+            .map(|(t, name)| Ok((t, rows(name, columns, args.seed)?)))
+            .collect();
+    }
+    let (Some(name), Some(time)) = (&args.snapshots, &args.time_column) else {
+        return Err(CliError::Usage("--source and --target, or --snapshots".to_owned()));
+    };
+    let whole = transport_data::read(Path::new(name))?.table;
+    let at = whole.index_of(time)?;
+    let features: Vec<usize> = match columns {
+        Some(names) => names.iter().map(|n| whole.index_of(n)).collect::<Result<_, _>>()?,
+        None => (0..whole.cols()).filter(|j| *j != at).collect(),
+    };
+    let own: Vec<f64> = (0..whole.rows()).map(|r| whole.row(r)[at]).collect();
+    let mut times = own.clone();
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    let features = whole.select_columns(&features);
+    let part = |t: f64| {
+        let rows: Vec<usize> = (0..own.len()).filter(|r| own[*r] == t).collect();
+        (t, features.select_rows(&rows))
+    };
+    Ok(times.into_iter().map(part).collect())
+}
+
+/// The transported rows, the figure and the report.
+fn leave(args: &BridgeArgs, bridge: &Bridge, snapshots: &[(f64, Table)]) -> Result<(), CliError> {
+    let times = &bridge.card().times;
+    let (from, to) = (times[0], times[times.len() - 1]);
+    let first = &snapshots[0].1;
+    let moved = bridge.carry(first, from, times, args.seed)?;
+    write_csv(&args.out.join("transported.csv"), &moved[moved.len() - 1])?;
+
+    let mut lines = vec![vec!["W1".to_owned(), "carried".into(), "unmoved".into(), "floor".into()]];
+    let mut report = Vec::new();
+    for (state, (time, truth)) in moved.iter().zip(snapshots).skip(1) {
+        let [carried, unmoved, floor] = distances(bridge, state, first, truth)?;
+        report.push(json!({ "time": time, "w1": carried, "unmoved": unmoved, "floor": floor }));
+        let number = |v: f64| format!("{v:.4}");
+        lines.push(vec![format!("t = {time}"), number(carried), number(unmoved), number(floor)]);
+    }
+    output::table(&lines);
+    output::line(&format!(
+        "\n  exact, on at most {MEASURED} rows in standardised units; unmoved: the first table as it \
+         is; floor: one half of the table from the other"
+    ));
+    let report = json!({ "card": bridge.card(), "w1": report });
+    store::write_text(&args.out.join("report.json"), &format!("{report:#}\n"))?;
+    if bridge.card().scaler.output_dim() >= 2 && first.cols() >= 2 {
+        let knots: Vec<f64> =
+            (0..FRAMES).map(|k| from + (to - from) * k as f64 / (FRAMES - 1) as f64).collect();
+        figure(args, &bridge.carry(&head(first, DRAWN), from, &knots, args.seed)?, &knots)?;
+    }
+    Ok(())
+}
+
+fn head(table: &Table, most: usize) -> Table {
+    table.select_rows(&(0..table.rows().min(most)).collect::<Vec<_>>())
+}
+
+/// `W₁` from the truth of the carried rows, of the first table, and of half of the truth.
+fn distances(
+    bridge: &Bridge,
+    state: &Table,
+    first: &Table,
+    truth: &Table,
+) -> Result<[f64; 3], CliError> {
+    let scaler = &bridge.card().scaler;
+    let columns: Vec<usize> =
+        bridge.card().names.iter().map(|n| truth.index_of(n)).collect::<Result<_, _>>()?;
+    let truth = truth.select_columns(&columns);
+    let order = Noise::new(0, 1).purpose("halves").permutation(truth.rows());
+    let (left, right) = order.split_at(truth.rows() / 2);
+    let d = scaler.output_dim();
+    let w1 = |x: &Table, y: &Table| -> Result<f64, CliError> {
+        let (x, y) = (scaler.transform(&head(x, MEASURED))?, scaler.transform(&head(y, MEASURED))?);
+        let even = |v: &[f64]| vec![d as f64 / v.len() as f64; v.len() / d];
+        Ok(exact(&Euclidean::distance(&x, &y, d)?, &even(&x), &even(&y))?.value)
+    };
+    Ok([
+        w1(state, &truth)?,
+        w1(first, &truth)?,
+        w1(&truth.select_rows(left), &truth.select_rows(right))?,
+    ])
+}
+
+/// The first two columns on the way, with the paths of the first rows.
+fn figure(args: &BridgeArgs, states: &[Table], knots: &[f64]) -> Result<(), CliError> {
+    let mut frames = Vec::with_capacity(states.len());
+    for (t, state) in knots.iter().zip(states) {
+        frames.push(Frame { t: *t, points: Points::new(state.values(), state.cols())? });
+    }
+    let at = |state: &Table, r: usize| (state.row(r)[0], state.row(r)[1]);
+    let paths: Vec<Vec<(f64, f64)>> = (0..states[0].rows().min(PATHS))
+        .map(|r| states.iter().map(|state| at(state, r)).collect())
+        .collect();
+    let names = states[0].names();
+    let path = args.out.join("transport.png");
+    trajectories(&path, &frames, Some(&paths), (&names[0], &names[1]))?;
+    Ok(())
+}
+
+pub(crate) fn carry(args: &CarryArgs) -> Result<(), CliError> {
+    let ending = ending(&args.output)?;
+    let bridge = Bridge::open(&file(&args.run), &space(args.device.as_deref())?)?;
+    let times = &bridge.card().times;
+    let from = args.from.unwrap_or(times[0]);
+    let to = args.to.unwrap_or(times[times.len() - 1]);
+    let data = rows(&args.data, None, args.seed)?;
+    let moved = bridge.carry(&data, from, &[to], args.seed)?;
+    match ending {
+        Ending::Csv => write_csv(&args.output, &moved[0])?,
+        Ending::Npy => write_npy(&args.output, &moved[0])?,
+        Ending::Figure => {
+            return Err(CliError::Usage("rows are written to .csv or .npy".to_owned()));
+        }
+    }
+    output::note(&format!("wrote {} rows to {}", moved[0].rows(), args.output.display()));
+    Ok(())
+}

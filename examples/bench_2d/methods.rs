@@ -1,0 +1,193 @@
+//! The methods of the planar benchmark, all on the same network and budget.
+
+use crate::laws::{Task, draws};
+use std::error::Error;
+use std::sync::Arc;
+use transport::core::device::to_host;
+use transport::core::law::PointLaw;
+use transport::core::{Field, Noise, Space};
+use transport::kernels::Activation;
+use transport::models::bridge::FlowAndScore;
+use transport::models::net::{TimeMlp, TimeMlpConfig};
+use transport::train::batch::Rows;
+use transport::train::bridge::{
+    Conditional, Coupled, Ends, FlowAndScoreMatching, Imf, ImfConfig, Pairing, Source,
+    VelocityMatching, transported,
+};
+use transport::train::optim::OptimConfig;
+use transport::train::trainer::{LoopConfig, Trainer, Training};
+
+pub const METHODS: [&str; 10] = [
+    "fm",
+    "i-cfm",
+    "ot-cfm",
+    "sb-cfm",
+    "rf",
+    "sf2m-exact",
+    "sf2m-i",
+    "dsbm-imf",
+    "torchcfm-i-cfm",
+    "torchcfm-ot-cfm",
+];
+
+/// Rows that the target is drawn into before training.
+const ROWS: usize = 200_000;
+const NET: TimeMlpConfig = TimeMlpConfig { width: 64, depth: 3 };
+const SELU: Activation = Activation::Selu;
+/// The blur of straight paths, and the reference of bridges.
+const BLUR: f64 = 0.1;
+const SIGMA: f64 = 1.0;
+
+pub struct Budget {
+    pub steps: u64,
+    pub seed: u64,
+}
+
+impl Budget {
+    fn train(&self, share: u64) -> LoopConfig {
+        LoopConfig {
+            steps: self.steps / share,
+            batch_size: 512,
+            shards: 1,
+            seed: self.seed,
+            ..LoopConfig::default()
+        }
+    }
+
+    fn optim(&self) -> OptimConfig {
+        OptimConfig { lr: 1e-3, ..OptimConfig::default() }
+    }
+}
+
+fn rows(values: Vec<f64>) -> Arc<Rows> {
+    let states = values.into_iter().map(|v| v as f32).collect();
+    Arc::new(Rows { states, dim: 2, contexts: Vec::new(), context_dim: 0 })
+}
+
+fn run<T: Training>(mut training: T) -> T {
+    while training.steps_done() < training.steps_total() {
+        training.step();
+    }
+    training
+}
+
+/// The velocity of the method's probability flow, trained.
+pub fn fit(
+    task: &Task,
+    method: &str,
+    budget: &Budget,
+    space: &Space,
+) -> Result<Box<dyn Field>, Box<dyn Error>> {
+    let data = rows(draws(&task.target, budget.seed, "train", ROWS));
+    let matching = |pairing, path| Coupled {
+        ends: Ends::Drawn { source: Source::Law(Arc::clone(&task.source)), pairing },
+        path,
+    };
+    let straight = Conditional::Straight { sigma: BLUR };
+    let brownian = Conditional::Brownian { sigma: SIGMA };
+    Ok(match method {
+        "fm" => flow(
+            matching(Pairing::Independent, Conditional::Lipman { sigma: BLUR }),
+            data,
+            budget,
+            1,
+            space,
+        )?,
+        "i-cfm" => flow(matching(Pairing::Independent, straight), data, budget, 1, space)?,
+        "ot-cfm" => flow(matching(Pairing::Exact, straight), data, budget, 1, space)?,
+        "sb-cfm" => {
+            let epsilon = 2.0 * SIGMA * SIGMA;
+            flow(matching(Pairing::Sinkhorn { epsilon }, brownian), data, budget, 1, space)?
+        }
+        "rf" => rectified(
+            task,
+            matching(Pairing::Independent, Conditional::Straight { sigma: 0.0 }),
+            data,
+            budget,
+            space,
+        )?,
+        "sf2m-exact" => bridge(matching(Pairing::Exact, brownian), data, budget, space)?,
+        "sf2m-i" => bridge(matching(Pairing::Independent, brownian), data, budget, space)?,
+        "dsbm-imf" => imf(task, budget, space),
+        other => return Err(format!("no method {other}").into()),
+    })
+}
+
+fn trained(
+    objective: Coupled,
+    data: Arc<Rows>,
+    budget: &Budget,
+    share: u64,
+    space: &Space,
+) -> Result<TimeMlp, Box<dyn Error>> {
+    let init = Noise::new(budget.seed, 1).purpose("init");
+    let net = TimeMlp::new(&NET, 2, 0, SELU, &init, space);
+    let trainer = Trainer::new(
+        net,
+        VelocityMatching(objective),
+        data,
+        budget.train(share),
+        budget.optim(),
+        space,
+    );
+    Ok(run(trainer).averaged()?)
+}
+
+fn flow(
+    objective: Coupled,
+    data: Arc<Rows>,
+    budget: &Budget,
+    share: u64,
+    space: &Space,
+) -> Result<Box<dyn Field>, Box<dyn Error>> {
+    Ok(Box::new(trained(objective, data, budget, share, space)?))
+}
+
+/// Half of the steps on independent pairs, half on the pairs that the first flow makes.
+fn rectified(
+    task: &Task,
+    objective: Coupled,
+    data: Arc<Rows>,
+    budget: &Budget,
+    space: &Space,
+) -> Result<Box<dyn Field>, Box<dyn Error>> {
+    let path = objective.path;
+    let first = trained(objective, data, budget, 2, space)?;
+    let starts = task.source.draws(&Noise::new(budget.seed, ROWS >> 1).purpose("reflow"));
+    let count = starts.len() / 2;
+    let ends = to_host(transported(&first, space.tensor(starts.clone(), [count, 2]), 100).end);
+    let pairs = starts.chunks_exact(2).zip(ends.chunks_exact(2));
+    let states = pairs.flat_map(|(a, b)| a.iter().chain(b)).map(|v| *v as f32).collect();
+    let pairs = Rows { states, dim: 4, contexts: Vec::new(), context_dim: 0 };
+    let again = Coupled { ends: Ends::Given, path };
+    flow(again, Arc::new(pairs), budget, 2, space)
+}
+
+fn bridge(
+    objective: Coupled,
+    data: Arc<Rows>,
+    budget: &Budget,
+    space: &Space,
+) -> Result<Box<dyn Field>, Box<dyn Error>> {
+    let init = Noise::new(budget.seed, 1).purpose("init");
+    let model = FlowAndScore::new(&NET, 2, SELU, SIGMA, &init, space);
+    let objective = FlowAndScoreMatching(objective);
+    let trainer = Trainer::new(model, objective, data, budget.train(1), budget.optim(), space);
+    Ok(Box::new(run(trainer).averaged()?))
+}
+
+fn imf(task: &Task, budget: &Budget, space: &Space) -> Box<dyn Field> {
+    let fits = 20;
+    let config = ImfConfig {
+        sigma: SIGMA,
+        fits,
+        steps: budget.steps / fits,
+        pairs: 10_000,
+        simulation: 100,
+        net: NET,
+        activation: SELU,
+    };
+    let law = |law: &Arc<dyn PointLaw>| Source::Law(Arc::clone(law));
+    let (source, target) = (law(&task.source), law(&task.target));
+    Box::new(run(Imf::new(config, source, target, budget.train(1), budget.optim(), space)).drifts())
+}
