@@ -3,6 +3,7 @@
 use crate::{perturbed, perturbed_by, spaces};
 use burn::tensor::Tensor;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::f64::consts::PI;
 use transport_core::device::to_host;
 use transport_core::testkit::{
@@ -255,7 +256,7 @@ fn a_flow_starts_as_the_identity_and_is_a_transport() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     /// No flow makes a NaN of finite points, however far, at the edges of the box or of zero size.
     #[test]
