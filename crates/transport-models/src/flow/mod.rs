@@ -13,7 +13,7 @@
 //! | [`actnorm`], [`linear`] | scale and shift; `W = LU`; reversal |
 //! | [`permutation`], [`angles`] | a fixed order of the coordinates; states as angles |
 //!
-//! [`reference`] holds what is pushed forward, [`config`] what can be composed.
+//! [`reference`](mod@reference) holds what is pushed forward, [`config`] what can be composed.
 //!
 //! # References
 //! Papamakarios, Nalisnick, Rezende, Mohamed & Lakshminarayanan (2021), "Normalizing flows for
