@@ -12,8 +12,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  transport fit-density --target banana --model nsf
-  transport fit-density --target neal-funnel --dim 10 --model iaf --steps 6000
+  transport fit-density --target banana
+  transport fit-density --target neal-funnel --dim 10
   transport fit-density --target 8gaussians --model nsf --set layers=8 -o points.csv")]
 pub(crate) struct FitDensityArgs {
     /// The density: banana, funnel, neal-funnel in any dimension; gaussian, mixture, 8gaussians,
@@ -24,7 +24,7 @@ pub(crate) struct FitDensityArgs {
     #[arg(long, default_value_t = 2)]
     pub(crate) dim: usize,
     /// A normalizing flow by name; `iaf` and the couplings sample in one pass.
-    #[arg(long, default_value = "nsf")]
+    #[arg(long, default_value = "realnvp")]
     pub(crate) model: String,
     /// Settings of the model, as name=value: layers, width, depth, bins.
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',')]

@@ -157,8 +157,14 @@ pub(super) fn push(angle: Tensor<2>, theta: Tensor<3>, bins: usize) -> (Tensor<2
     (wrap(value + rotation(&theta, bins)), bin.log_slope(&xi))
 }
 
-/// `f⁻¹(φ)` and `log (f⁻¹)′(φ)`: the root of the same quadratic as
-/// [`super::spline`]'s, in the form that does not cancel.
+/// `f⁻¹(φ)` and `log (f⁻¹)′(φ)`: the root of `a ξ² + b ξ + c = 0` in `[0, 1]`, with
+///
+/// ```text
+/// a = h (s − δ_k) + r e,   b = h δ_k − r e,   c = −s r,    r = φ − y_k,  e = δ_{k+1} + δ_k − 2 s
+/// q = −½ (b ± √(b² − 4 a c)) with the sign of b,   ξ = c/q if b ≥ 0, q/a if not
+/// ```
+///
+/// so that nothing cancels on either side: `b < 0` makes `a ≥ h s > 0`.
 pub(super) fn pull(angle: Tensor<2>, theta: Tensor<3>, bins: usize) -> (Tensor<2>, Tensor<2>) {
     let angle = wrap(angle - rotation(&theta, bins));
     let knots = Knots::new(&theta, bins);
@@ -169,8 +175,18 @@ pub(super) fn pull(angle: Tensor<2>, theta: Tensor<3>, bins: usize) -> (Tensor<2
     let a = bin.height.clone() * (s.clone() - bin.slope.clone()) + bend.clone();
     let b = bin.height.clone() * bin.slope.clone() - bend;
     let c = (s * rise).neg();
-    let discriminant = (b.clone().powi_scalar(2) - (a * c.clone()).mul_scalar(4.0)).clamp_min(0.0);
-    let xi = (c.mul_scalar(2.0) / (b + discriminant.sqrt()).neg()).clamp(0.0, 1.0);
+    let xi = root(a, b, c).clamp(0.0, 1.0);
     let log_slope = bin.log_slope(&xi).neg();
     (wrap(xi * bin.width + bin.left), log_slope)
+}
+
+/// The root that [`pull`] describes. Rounding can carry the discriminant below zero: it is clamped.
+fn root(a: Tensor<2>, b: Tensor<2>, c: Tensor<2>) -> Tensor<2> {
+    let discriminant =
+        (b.clone().powi_scalar(2) - (a.clone() * c.clone()).mul_scalar(4.0)).clamp_min(0.0);
+    let falls = b.clone().detach().lower_scalar(0.0);
+    let size = discriminant.sqrt();
+    let signed = size.clone().mask_where(falls.clone(), size.neg());
+    let q = (b + signed).mul_scalar(-0.5);
+    c.mask_where(falls.clone(), q.clone()) / q.mask_where(falls, a)
 }

@@ -38,8 +38,12 @@ fn model(schedule: Named, prediction: Prediction, context: usize, space: &Space)
 }
 
 fn perturbed<M: burn::module::Module>(model: M) -> M {
+    perturbed_by(0.1, model)
+}
+
+fn perturbed_by<M: burn::module::Module>(size: f64, model: M) -> M {
     use burn::module::{ModuleMapper, Param};
-    struct Perturb(u64);
+    struct Perturb(u64, f64);
     impl ModuleMapper for Perturb {
         fn map_float<const K: usize>(&mut self, param: Param<Tensor<K>>) -> Param<Tensor<K>> {
             self.0 += 1;
@@ -48,11 +52,11 @@ fn perturbed<M: burn::module::Module>(model: M) -> M {
                 let (space, shape) = (Space::of(&x), x.dims());
                 let count = shape.iter().product();
                 let noise = Noise::new(seed, 1).normal_values(count);
-                x + space.tensor::<K>(noise, shape).mul_scalar(0.1)
+                x + space.tensor::<K>(noise, shape).mul_scalar(self.1)
             })
         }
     }
-    model.map(&mut Perturb(0))
+    model.map(&mut Perturb(0, size))
 }
 
 #[test]

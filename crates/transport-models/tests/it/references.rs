@@ -1,7 +1,7 @@
 //! The references of flows: normalised, drawn from their own density, trained only where they are
 //! learned, and bounded ones say where they end.
 
-use crate::{perturbed, spaces};
+use crate::{perturbed_by, spaces};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 use transport_core::device::to_host;
@@ -29,8 +29,9 @@ fn config(reference: Reference) -> FlowConfig {
     }
 }
 
+/// Gently away from its start, so that a grid can resolve the density.
 fn flow(reference: Reference, d: usize, space: &Space) -> Flow {
-    perturbed(Flow::new(&config(reference), d, 0, &Noise::new(5, 1), space).unwrap())
+    perturbed_by(0.03, Flow::new(&config(reference), d, 0, &Noise::new(5, 1), space).unwrap())
 }
 
 #[test]

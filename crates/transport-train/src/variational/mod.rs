@@ -27,6 +27,7 @@ use std::sync::Arc;
 use transport_core::device::to_host;
 use transport_core::{Density, Noise, Space};
 pub use transport_models::FlowConfig;
+use transport_models::flow::Reading;
 use transport_models::{Flow, FlowError};
 
 /// How a flow is fitted.
@@ -106,7 +107,9 @@ pub fn fit(
     let (rows, forward) = rows(dim, plan)?;
     let init = Noise::new(plan.train.seed, 1);
     let flow = Flow::new(&plan.flow, dim, 0, &init, space)?;
-    let objective = ReverseKl { target, forward };
+    // The way back of an inverse autoregressive flow is d passes: dearer than the noise it saves.
+    let path = plan.flow.reading != Reading::Inverse;
+    let objective = ReverseKl { target, forward, path };
     let mut training = Trainer::new(flow.clone(), objective, rows, plan.train, plan.optim, space);
     while training.steps_done() < training.steps_total() {
         let report = training.step();

@@ -161,7 +161,7 @@ fn the_mixture_is_the_weighted_mean_of_both_divergences() {
     let target = Gaussian::new(vec![0.5, -0.2], vec![1.0, 0.3, 0.3, 0.6]).unwrap();
     let batch = batch(Noise::new(9, n).normal(2, &space()));
     let loss = |forward: f64| {
-        let objective = ReverseKl { target: &target, forward };
+        let objective = ReverseKl { target: &target, forward, path: false };
         objective.loss(&model, &batch, ()).into_scalar::<f64>()
     };
     // KL(N(0, I) ‖ N(m, Σ)) = ½ (tr Σ⁻¹ + mᵀΣ⁻¹m − 2 + log det Σ), halved per coordinate.
@@ -172,6 +172,10 @@ fn the_mixture_is_the_weighted_mean_of_both_divergences() {
     let forward = MaximumLikelihood::default().loss(&model, &batch, None).into_scalar::<f64>();
     assert!((loss(1.0) - forward).abs() < 1e-12);
     assert!((loss(0.25) - 0.75 * loss(0.0) - 0.25 * forward).abs() < 1e-12);
+    // By the path the value is the same.
+    let path = ReverseKl { target: &target, forward: 0.0, path: true };
+    let value = path.loss(&model, &batch, ()).into_scalar::<f64>();
+    assert!((value - loss(0.0)).abs() < 1e-9);
 }
 
 /// The gradient by a learned reference's weights, which choose, and by its means and scales, which
@@ -188,10 +192,12 @@ fn the_gradient_of_a_learned_reference_is_without_bias() {
     let round = |m: f64, s: f64| Gaussian::isotropic(vec![m], s);
     let target = Mixture::new(vec![0.8, 0.2], vec![round(-1.0, 1.0), round(2.0, 0.7)]).unwrap();
     let blank = batch(space.tensor(vec![0.0; n], [n, 1]));
-    let objective = ReverseKl { target: &target, forward: 0.0 };
     let trained = model.clone().train();
-    let gradients = objective.loss(&trained, &blank, ()).backward();
-    let got = flat(&trained, gradients);
+    let gradient = |path: bool| {
+        let objective = ReverseKl { target: &target, forward: 0.0, path };
+        flat(&trained, objective.loss(&trained, &blank, ()).backward())
+    };
+    let both = [gradient(false), gradient(true)];
 
     let cells = 8000;
     let x: Vec<f64> =
@@ -204,12 +210,14 @@ fn the_gradient_of_a_learned_reference_is_without_bias() {
         sum * 20.0 / f64::from(cells)
     };
     let h = 1e-4;
-    for (k, got) in got.iter().enumerate() {
+    for k in 0..6 {
         let expected = (exact(&nudged(&model, k, h)) - exact(&nudged(&model, k, -h))) / (2.0 * h);
-        // The spread of a row's gradient is about 2: five standard errors.
-        assert!((got - expected).abs() < 0.022, "parameter {k}: {got} where {expected} is right");
+        for got in both.iter().map(|g| g[k]) {
+            // The spread of a row's gradient is about 2: five standard errors.
+            assert!((got - expected).abs() < 0.022, "parameter {k}: {got} for {expected}");
+        }
     }
-    assert_eq!(got.len(), 6);
+    assert_eq!(both.map(|g| g.len()), [6, 6]);
 }
 
 /// All gradients, in the order of the parameters.
