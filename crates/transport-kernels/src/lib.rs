@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`activation`] | exp, sigmoid, SiLU, tanh, softplus, GELU, SELU with their derivatives, on slices |
 //! | [`ops`] | the same on tensors, and the fused dense layers, with gradients |
+//! | [`patches`] | 3 × 3 neighbourhoods of pixels, with gradients |
 //! | [`adamw`] | one pass of AdamW, clipping and averaging; sums and norms of gradients |
 //! | [`embedding`] | sines and cosines of times |
 //! | [`composed`] | all of [`ops`] from Burn's own operations |
@@ -41,6 +42,7 @@ mod gemm;
 mod layer;
 mod math;
 pub mod ops;
+pub mod patches;
 mod simd;
 
 pub use activation::Activation;

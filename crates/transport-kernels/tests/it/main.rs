@@ -4,6 +4,7 @@ mod activations;
 mod adamw;
 mod embedding;
 mod layers;
+mod patches;
 
 use transport_core::{Space, device};
 

@@ -2,8 +2,6 @@
 
 use crate::{perturbed, spaces};
 use burn::tensor::Tensor;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use std::f64::consts::TAU;
 use transport_core::device::to_host;
 use transport_core::testkit::{inverse_undoes_push, log_det_is_the_jacobian};
@@ -11,7 +9,7 @@ use transport_core::{Invertible, Noise, PushForward, Space};
 use transport_models::flow::Element;
 use transport_models::flow::image::{
     Architecture, Dequantiser, ImageFlow, ImageFlowConfig, ImageLaw, ImageLawConfig, Levels,
-    PixelNetConfig, Preprocessing, most_levels, patches, squeeze,
+    PixelNetConfig, Preprocessing, most_levels, squeeze,
 };
 use transport_models::net::Pixels;
 
@@ -92,28 +90,6 @@ fn a_squeeze_is_a_permutation_with_the_checkerboards_colours_apart() {
     assert_eq!(to_host(y.clone()), [expected, second].concat());
     assert_eq!(to_host(squeeze::unsqueeze(y)), values);
     assert_eq!((most_levels(28, 28), most_levels(8, 8), most_levels(28, 27)), (2, 3, 0));
-}
-
-/// Gathering and a matrix product are Burn's convolution; scattering is gathering's transpose.
-#[test]
-fn patches_make_a_convolution() {
-    let (_, space) = spaces();
-    let (n, h, w, c, o) = (2, 3, 5, 2, 4);
-    let noise = Noise::new(3, n);
-    let x = noise.normal(h * w * c, &space).reshape([n, h, w, c]);
-    let kernel = Noise::new(4, o).normal(9 * c, &space).reshape([o, c, 3, 3]);
-    let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
-    let expected = conv2d(x.clone().permute([0, 3, 1, 2]), kernel.clone(), None, options);
-    // Rows of the matrix: place in the neighbourhood, then channel.
-    let matrix = kernel.permute([2, 3, 1, 0]).reshape([9 * c, o]);
-    let y = patches::gather(x.clone()).reshape([n * h * w, 9 * c]).matmul(matrix);
-    let gap = y.reshape([n, h, w, o]).permute([0, 3, 1, 2]) - expected;
-    assert!(to_host(gap).iter().all(|g| g.abs() < 1e-12));
-
-    let u = noise.purpose("u").normal(h * w * 9 * c, &space).reshape([n, h, w, 9 * c]);
-    let left = (patches::gather(x.clone()) * u.clone()).sum().into_scalar::<f64>();
-    let right = (x * patches::scatter(u)).sum().into_scalar::<f64>();
-    assert!((left - right).abs() < 1e-11, "{left} against {right}");
 }
 
 #[test]
