@@ -134,9 +134,11 @@ fn bits_metric(
     let bits = |law: &dyn Generator, plan: &SampleConfig| {
         bits_per_dim(law, plan, problem, states, contexts, seed)
     };
+    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
     let Some(model) = bits(run.generator(), &run.config().sample)? else { return Ok(None) };
     let (law, plan) = fitted_gaussian(problem)?;
     let Some(gaussian) = bits(&*law, &plan)? else { return Ok(None) };
+    let (model, gaussian) = (mean(model), mean(gaussian));
     let (name, good) = ("bits/dim".to_owned(), Good::Low);
     Ok(Some(Metric { name, model, gaussian, floor: None, good }))
 }

@@ -73,7 +73,8 @@ fn the_uniform_law_costs_the_logarithm_of_the_levels() {
     let states = problem.schema.scaler.transform(&problem.test).unwrap();
     let bits = bits_per_dim(&law, &config.sample, &problem, &states, None, 0).unwrap().unwrap();
     let exact = 17f64.log2() * d as f64 / 64.0;
-    assert!((bits - exact).abs() < 1e-12, "{bits} against {exact}");
+    assert_eq!(bits.len(), problem.test.rows());
+    assert!(bits.iter().all(|b| (b - exact).abs() < 1e-12), "{bits:?} against {exact}");
 
     // Data that are no images have no bits.
     let moons = Config::new("moons", "gaussian").unwrap();
