@@ -5,6 +5,7 @@
 //! | [`activation`] | exp, sigmoid, SiLU, tanh, softplus, GELU, SELU with their derivatives, on slices |
 //! | [`ops`] | the same on tensors, and the fused dense layers, with gradients |
 //! | [`monotone`] | increasing maps of flows: affine, rational-quadratic splines, with log-slopes |
+//! | [`patches`] | 3 × 3 neighbourhoods of pixels, with gradients |
 //! | [`adamw`] | one pass of AdamW, clipping and averaging; sums and norms of gradients |
 //! | [`embedding`] | sines and cosines of times |
 //! | [`composed`] | all of [`ops`] from Burn's own operations |
@@ -44,6 +45,7 @@ mod mask;
 mod math;
 pub mod monotone;
 pub mod ops;
+pub mod patches;
 mod simd;
 
 pub use activation::Activation;

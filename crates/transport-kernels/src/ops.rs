@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Whether a tensor takes the kernels: f32 on flex, with them enabled.
 #[cfg(feature = "flex")]
-fn takes_kernels<const D: usize>(x: &Tensor<D>) -> bool {
+pub(crate) fn takes_kernels<const D: usize>(x: &Tensor<D>) -> bool {
     use burn::tensor::DType;
     x.dtype() == DType::F32 && crate::extension::on_flex(&x.device()) && crate::enabled()
 }

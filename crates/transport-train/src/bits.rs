@@ -28,11 +28,11 @@ use transport_sde::SolveError;
 /// Draws of the noise within a box that the bound is averaged over.
 const DRAWS: u64 = 4;
 
-/// Bits per dimension of a law on images, or `None` when the problem's data are no images of whole
-/// numbers or the law has no density.
+/// Bits per dimension of each image, averaged over draws; `None` when the problem's data are no
+/// images of whole numbers or the law has no density.
 ///
 /// # Shapes
-/// `states`: `[n, d]` row-major in the model's space; `contexts`: `[n, c]`.
+/// `states`: `[n, d]` row-major in the model's space; `contexts`: `[n, c]`; returns `[n]`.
 ///
 /// # Errors
 /// [`SolveError`] when a density is not finite.
@@ -46,39 +46,69 @@ pub fn bits_per_dim(
     states: &[f64],
     contexts: Option<&[f32]>,
     seed: u64,
-) -> Result<Option<f64>, SolveError> {
-    let (spacing, d) = (problem.spacing(), problem.schema.scaler.output_dim());
-    let Some(image) = problem.schema.image.filter(|_| spacing > 0.0) else { return Ok(None) };
-    let n = states.len() / d;
-    let noise = Noise::new(seed, n).purpose("bits");
-    let mut total = 0.0;
-    for draw in 0..DRAWS {
-        let noise = noise.at_step(draw);
-        let log_mass = match law.log_mass(states, contexts, plan, &noise)? {
-            Some(log_mass) => Some(log_mass),
-            None => uniform(law, plan, spacing, states, contexts, &noise)?,
-        };
-        let Some(log_mass) = log_mass else { return Ok(None) };
-        total += log_mass.iter().sum::<f64>();
-    }
-    let images = (n as u64 * DRAWS) as f64;
-    Ok(Some(-total / (images * image.len() as f64 * LN_2)))
+) -> Result<Option<Vec<f64>>, SolveError> {
+    let Some(code) = Code::of(problem) else { return Ok(None) };
+    code.bits(states, seed, |noise| match law.log_mass(states, contexts, plan, noise)? {
+        Some(log_mass) => Ok(Some(log_mass)),
+        None => code.uniform(states, noise, |points| law.log_prob(points, contexts, plan)),
+    })
 }
 
-/// `log p_z(z + w u) + d log w`, u uniform on `[−½, ½]ᵈ`, w the spacing of levels.
-fn uniform(
-    law: &dyn Generator,
-    plan: &SampleConfig,
+/// Images of whole numbers as states in a model's space.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Code {
+    /// The distance of two levels there.
     spacing: f64,
-    states: &[f64],
-    contexts: Option<&[f32]>,
-    noise: &Noise,
-) -> Result<Option<Vec<f64>>, SolveError> {
-    let d = states.len() / noise.len();
-    let shifts = noise.uniform_values(d);
-    let points: Vec<f64> =
-        states.iter().zip(shifts).map(|(z, u)| z + spacing * (u - 0.5)).collect();
-    let volume = d as f64 * spacing.ln();
-    let log_prob = law.log_prob(&points, contexts, plan)?;
-    Ok(log_prob.map(|values| values.into_iter().map(|v| v + volume).collect()))
+    /// Coordinates of a state.
+    dim: usize,
+    /// Values of an image.
+    values: usize,
+}
+
+impl Code {
+    /// That of a problem's data, when they are images of whole numbers.
+    #[must_use]
+    pub fn of(problem: &Problem) -> Option<Self> {
+        let (spacing, dim) = (problem.spacing(), problem.schema.scaler.output_dim());
+        let image = problem.schema.image.filter(|_| spacing > 0.0)?;
+        Some(Self { spacing, dim, values: image.len() })
+    }
+
+    /// Bits per dimension from draws of `log P(v)` or of what bounds it.
+    ///
+    /// # Errors
+    /// The first that a draw fails with.
+    pub fn bits<E>(
+        &self,
+        states: &[f64],
+        seed: u64,
+        log_mass: impl Fn(&Noise) -> Result<Option<Vec<f64>>, E>,
+    ) -> Result<Option<Vec<f64>>, E> {
+        let mut bits = vec![0.0; states.len() / self.dim];
+        let noise = Noise::new(seed, bits.len()).purpose("bits");
+        let share = -1.0 / (DRAWS as f64 * self.values as f64 * LN_2);
+        for draw in 0..DRAWS {
+            let Some(log_mass) = log_mass(&noise.at_step(draw))? else { return Ok(None) };
+            bits.iter_mut().zip(log_mass).for_each(|(b, l)| *b += share * l);
+        }
+        Ok(Some(bits))
+    }
+
+    /// `log p_z(z + w u) + d log w`, u uniform on `[−½, ½]ᵈ`, w the spacing of levels: a draw for
+    /// [`Code::bits`] of a model that has a density of states and no noise of its own.
+    ///
+    /// # Errors
+    /// What the density fails with.
+    pub fn uniform<E>(
+        &self,
+        states: &[f64],
+        noise: &Noise,
+        log_prob: impl Fn(&[f64]) -> Result<Option<Vec<f64>>, E>,
+    ) -> Result<Option<Vec<f64>>, E> {
+        let shift = |(z, u): (&f64, f64)| z + self.spacing * (u - 0.5);
+        let points: Vec<f64> =
+            states.iter().zip(noise.uniform_values(self.dim)).map(shift).collect();
+        let volume = self.dim as f64 * self.spacing.ln();
+        Ok(log_prob(&points)?.map(|values| values.into_iter().map(|v| v + volume).collect()))
+    }
 }

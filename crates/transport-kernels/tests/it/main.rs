@@ -5,6 +5,7 @@ mod adamw;
 mod embedding;
 mod layers;
 mod monotone;
+mod patches;
 
 use transport_core::{Space, device};
 

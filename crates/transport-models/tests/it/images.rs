@@ -2,8 +2,6 @@
 
 use crate::{perturbed, spaces};
 use burn::tensor::Tensor;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use std::f64::consts::TAU;
 use transport_core::device::to_host;
 use transport_core::testkit::{inverse_undoes_push, log_det_is_the_jacobian};
@@ -11,7 +9,7 @@ use transport_core::{Invertible, Noise, PushForward, Space};
 use transport_models::flow::Element;
 use transport_models::flow::image::{
     Architecture, Dequantiser, ImageFlow, ImageFlowConfig, ImageLaw, ImageLawConfig, Levels,
-    PixelNetConfig, Preprocessing, most_levels, patches, squeeze,
+    PixelNetConfig, Preprocessing, most_levels, squeeze,
 };
 use transport_models::net::Pixels;
 
@@ -94,28 +92,6 @@ fn a_squeeze_is_a_permutation_with_the_checkerboards_colours_apart() {
     assert_eq!((most_levels(28, 28), most_levels(8, 8), most_levels(28, 27)), (2, 3, 0));
 }
 
-/// Gathering and a matrix product are Burn's convolution; scattering is gathering's transpose.
-#[test]
-fn patches_make_a_convolution() {
-    let (_, space) = spaces();
-    let (n, h, w, c, o) = (2, 3, 5, 2, 4);
-    let noise = Noise::new(3, n);
-    let x = noise.normal(h * w * c, &space).reshape([n, h, w, c]);
-    let kernel = Noise::new(4, o).normal(9 * c, &space).reshape([o, c, 3, 3]);
-    let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
-    let expected = conv2d(x.clone().permute([0, 3, 1, 2]), kernel.clone(), None, options);
-    // Rows of the matrix: place in the neighbourhood, then channel.
-    let matrix = kernel.permute([2, 3, 1, 0]).reshape([9 * c, o]);
-    let y = patches::gather(x.clone()).reshape([n * h * w, 9 * c]).matmul(matrix);
-    let gap = y.reshape([n, h, w, o]).permute([0, 3, 1, 2]) - expected;
-    assert!(to_host(gap).iter().all(|g| g.abs() < 1e-12));
-
-    let u = noise.purpose("u").normal(h * w * 9 * c, &space).reshape([n, h, w, 9 * c]);
-    let left = (patches::gather(x.clone()) * u.clone()).sum().into_scalar::<f64>();
-    let right = (x * patches::scatter(u)).sum().into_scalar::<f64>();
-    assert!((left - right).abs() < 1e-11, "{left} against {right}");
-}
-
 #[test]
 fn every_flow_is_invertible_with_the_jacobian_it_claims() {
     let (single, double) = spaces();
@@ -136,6 +112,8 @@ fn every_flow_is_invertible_with_the_jacobian_it_claims() {
             let back = jacobians(&z, |z| model.push(z, None).0);
             let conditions = there.iter().zip(&back).map(|(a, b)| norm(a) * norm(b) / d as f64);
             let worst = conditions.fold(1.0, f64::max);
+            let spline = matches!(config.element, Element::Spline { .. });
+            assert!(worst < if spline { 1e6 } else { 1e4 }, "{config:?}: condition {worst}");
             inverse_undoes_push(&model.given(None), &z, 1e-10 * worst)
                 .unwrap_or_else(|e| panic!("{config:?}, condition {worst}: {e}"));
             let (again, log_push) = model.push(z, None);
@@ -241,7 +219,7 @@ fn a_missing_context_is_a_programmers_fault() {
     let _ = model.pull(points(2, SMALL, &space), None);
 }
 
-/// Two by two pixels of three by three squares: an odd side after the first squeeze.
+/// 6 × 6 pixels: the sides are odd after the first squeeze.
 #[test]
 #[should_panic(expected = "2 of 1 levels")]
 fn sides_are_halved_as_often_as_they_can_be() {
@@ -427,8 +405,7 @@ fn unit_of(unit: &Tensor<2>, e: &Tensor<2>) -> Tensor<2> {
     unit.clone().to_device(&e.device())
 }
 
-/// Images drawn from a law of levels are levels, and its probability of one is its density's
-/// integral over the box: with one level a pixel, and uniform noise, the mean over draws.
+/// Images drawn from a law of levels are levels; a law on an interval has no boxes to fill.
 #[test]
 fn drawn_images_are_levels() {
     let (space, _) = spaces();
@@ -448,7 +425,6 @@ fn drawn_images_are_levels() {
         let v = space.tensor(images, [20, 16]);
         let draw = law.draw(&Noise::new(2, 20), &space);
         assert!(to_host(law.log_mass(v.clone(), draw, None)).iter().all(|v| v.is_finite()));
-        // An interval has no boxes to fill.
         let plain =
             self::law(Preprocessing::None, dequantiser, SMALL, Levels::interval(0.0, 16.0), &space);
         assert!(plain.draw(&Noise::new(2, 20), &space).is_none());

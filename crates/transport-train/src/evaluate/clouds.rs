@@ -131,8 +131,13 @@ impl Ground<'_> {
 
     /// The mean of values with its interval.
     pub(super) fn mean(&self, values: Vec<f64>) -> Estimate {
-        bootstrap(&Mean(values), Redraw::First, REPLICATES, &self.noise)
+        mean(values, &self.noise)
     }
+}
+
+/// A mean with its interval.
+pub(super) fn mean(values: Vec<f64>, noise: &Noise) -> Estimate {
+    bootstrap(&Mean(values), Redraw::First, REPLICATES, noise)
 }
 
 fn is_manifold(measure: Measure) -> bool {

@@ -157,8 +157,8 @@ fn bits(run: &Run, problem: &Problem, test: &Table, seed: u64) -> Result<Option<
     let model = if run.bounds_density()? {
         let noise = Noise::new(seed, test.rows()).purpose("bound");
         let bound = run.generator().bound(&states, contexts, BOUND_DRAWS, &noise)?;
-        let nats = test.rows() as f64 * scaler.output_dim() as f64 * std::f64::consts::LN_2;
-        bound.filter(|b| b.discrete).map(|b| -b.values.iter().sum::<f64>() / nats)
+        let nats = scaler.output_dim() as f64 * std::f64::consts::LN_2;
+        bound.filter(|b| b.discrete).map(|b| b.values.iter().map(|v| -v / nats).collect())
     } else if likelihood_is_cheap(run)? {
         of(run.generator(), &run.config().sample)?
     } else {
@@ -167,8 +167,9 @@ fn bits(run: &Run, problem: &Problem, test: &Table, seed: u64) -> Result<Option<
     let Some(model) = model else { return Ok(None) };
     let (law, plan) = fitted_gaussian(problem)?;
     let Some(gaussian) = of(&*law, &plan)? else { return Ok(None) };
-    let alone = |value| Estimate { value, error: f64::NAN, low: f64::NAN, high: f64::NAN };
-    let (model, gaussian, measure) = (alone(model), alone(gaussian), Measure::BitsPerDim);
+    let noise = Noise::new(seed, 1).purpose("evaluation");
+    let mean = |values: Vec<f64>| clouds::mean(values, &noise).into();
+    let (model, gaussian, measure) = (mean(model), mean(gaussian), Measure::BitsPerDim);
     let (name, good) = (measure.title().to_owned(), measure.good());
     Ok(Some(Metric { measure, name, model, gaussian, floor: None, good }))
 }

@@ -209,11 +209,8 @@ impl Entry for Family {
         let shape = self.shape(&settings, problem.schema.image)?;
         let levels = self.levels(&settings, problem)?;
         // The flow sees whole images in their own units: pixels that never change too.
-        let rows = Rows {
-            dim: shape.len(),
-            states: problem.train.values().iter().map(|v| *v as f32).collect(),
-            ..(*problem.rows).clone()
-        };
+        let canvas = Canvas::of(&problem.schema, levels);
+        let rows = canvas.whole(&problem.rows);
         let noise = Noise::new(config.train.seed, 1);
         let count = rows.len().min(STARTED_ON);
         let part = |values: &[f32], d: usize| -> Tensor<2> {
@@ -225,7 +222,7 @@ impl Entry for Family {
         let law = law.started(part(&rows.states, rows.dim), &start, context.as_ref());
         let (config, optim) = (config.train, config.optim);
         let trainer = Trainer::new(law, ImageLikelihood, Arc::new(rows), config, optim, space);
-        Ok(Box::new(Framed { trainer, canvas: Canvas::of(&problem.schema, levels).weights() }))
+        Ok(Box::new(Framed { trainer, canvas }))
     }
 
     fn open(
@@ -318,6 +315,22 @@ impl Canvas {
         images
     }
 
+    /// Rows of whole images, in a pixel's own units, from rows of states.
+    fn whole(&self, rows: &Rows) -> Rows {
+        let mut states = Vec::with_capacity(rows.len() * self.blank.len());
+        for part in rows.states.chunks(rows.dim * CHUNK) {
+            let part: Vec<f64> = part.iter().map(|v| f64::from(*v)).collect();
+            states.extend(self.images(&part).into_iter().map(|v| self.level(v) as f32));
+        }
+        let (contexts, context_dim) = (rows.contexts.clone(), rows.context_dim);
+        Rows { dim: self.blank.len(), states, contexts, context_dim }
+    }
+
+    /// A value that scaling has moved, a whole number again where it was one.
+    fn level(&self, v: f64) -> f64 {
+        if self.levels.whole { v.round() } else { v }
+    }
+
     /// States from whole images.
     fn states(&self, images: &[f64]) -> Vec<f64> {
         let state = |image: &[f64]| -> Vec<f64> {
@@ -335,7 +348,7 @@ impl Canvas {
 /// The training of a law, with its canvas among the weights.
 struct Framed {
     trainer: Trainer<ImageLaw, ImageLikelihood>,
-    canvas: Weights,
+    canvas: Canvas,
 }
 
 impl Training for Framed {
@@ -361,7 +374,7 @@ impl Training for Framed {
 
     fn weights(&self) -> Weights {
         let mut weights = self.trainer.weights();
-        weights.0.extend(self.canvas.0.clone());
+        weights.0.extend(self.canvas.weights().0);
         weights
     }
 
@@ -398,8 +411,7 @@ impl Images {
         let parts = chunked(&self.space, x.len() / d, CHUNK, |rows| {
             let mut images = self.canvas.images(&x[rows.start * d..rows.end * d]);
             if whole {
-                // What scaling there and back has moved is a whole number again.
-                images.iter_mut().for_each(|v| *v = v.round());
+                images.iter_mut().for_each(|v| *v = self.canvas.level(*v));
             }
             let mut outside = Vec::new();
             for (i, image) in images.chunks_exact_mut(pixels).enumerate() {

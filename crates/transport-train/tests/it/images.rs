@@ -2,6 +2,7 @@
 
 use crate::{bytes, folder};
 use std::fs;
+use std::path::Path;
 use transport_core::Noise;
 use transport_data::Table;
 use transport_sde::SolveError;
@@ -73,7 +74,8 @@ fn the_uniform_law_costs_the_logarithm_of_the_levels() {
     let states = problem.schema.scaler.transform(&problem.test).unwrap();
     let bits = bits_per_dim(&law, &config.sample, &problem, &states, None, 0).unwrap().unwrap();
     let exact = 17f64.log2() * d as f64 / 64.0;
-    assert!((bits - exact).abs() < 1e-12, "{bits} against {exact}");
+    assert_eq!(bits.len(), problem.test.rows());
+    assert!(bits.iter().all(|b| (b - exact).abs() < 1e-12), "{bits:?} against {exact}");
 
     // Data that are no images have no bits.
     let moons = Config::new("moons", "gaussian").unwrap();
@@ -192,14 +194,22 @@ fn a_class_steers_what_is_drawn() {
     assert!(evaluate(&run, 60, 0).unwrap().unwrap().metrics.iter().any(|m| m.name == "bits/dim"));
 }
 
-/// 100 images of `height` × `width` pixels as an IDX file.
-fn idx(root: &std::path::Path, height: u32, width: u32) -> String {
-    let path = root.join(format!("{height}x{width}-idx3-ubyte"));
-    let mut file = vec![0u8, 0, 8, 3];
-    for size in [100, height, width] {
+/// 100 images of these sizes, `[height, width]` or `[height, width, channels]`, as an IDX file of
+/// bytes, or of floats that `value` gives.
+fn idx(root: &Path, sizes: &[u32], value: Option<fn(u32) -> f32>) -> String {
+    let name: Vec<String> = sizes.iter().map(u32::to_string).collect();
+    let kind = if value.is_some() { 13 } else { 8 };
+    let path = root.join(format!("{}-{kind}-idx", name.join("x")));
+    let mut file = vec![0u8, 0, kind, 1 + sizes.len() as u8];
+    for size in std::iter::once(&100).chain(sizes) {
         file.extend(size.to_be_bytes());
     }
-    file.extend((0..100 * height * width).map(|k| (k * 37 % 251) as u8));
+    for k in 0..100 * sizes.iter().product::<u32>() {
+        match value {
+            Some(value) => file.extend(value(k).to_be_bytes()),
+            None => file.push((k * 37 % 251) as u8),
+        }
+    }
     fs::write(&path, file).unwrap();
     path.to_str().unwrap().to_owned()
 }
@@ -221,7 +231,7 @@ fn what_cannot_be_squeezed_is_refused_with_what_would_be_right() {
         let said = refused(&config).to_string();
         assert!(said.contains("at most 3"), "{said}");
         let mut config = quick(model, 2);
-        config.data.source = idx(root.path(), 6, 5);
+        config.data.source = idx(root.path(), &[6, 5], None);
         let said = refused(&config).to_string();
         assert!(said.contains("even sides"), "{said}");
         for (name, value) in [("alpha", 0.5), ("alpha", 0.0), ("alpha", f64::NAN)] {
@@ -233,12 +243,47 @@ fn what_cannot_be_squeezed_is_refused_with_what_would_be_right() {
         config.model.settings.insert("preprocessing".into(), "log".into());
         assert!(refused(&config).to_string().contains("logit"));
     }
-    // A side that halves once, in two levels of colour: fine.
-    let mut config = quick("realnvp-image", 3);
-    config.data.source = idx(root.path(), 6, 10);
-    config.model.settings.insert("levels".into(), 1.into());
-    config.model.settings.insert("preprocessing".into(), "none".into());
-    let folder = folder(root.path(), "six");
-    assert_eq!(train(&config, &folder, Mode::Fresh, &mut Silent).unwrap(), Outcome::Finished);
-    assert_eq!(Run::open(folder.path()).unwrap().sample(3, 0).unwrap().cols(), 60);
+}
+
+/// Sides that halve once, colours, and values of no known range.
+#[test]
+fn images_of_other_kinds_train_or_say_why_not() {
+    let root = tempfile::tempdir().unwrap();
+    let config = |model: &str, source: String, preprocessing: &str| {
+        let mut config = quick(model, 3);
+        config.data.source = source;
+        config.model.settings.insert("levels".into(), 1.into());
+        config.model.settings.insert("preprocessing".into(), preprocessing.into());
+        config
+    };
+    let wave = |k: u32| (k as f32 * 0.7).sin();
+    let trained = [
+        ("realnvp-image", idx(root.path(), &[6, 10], None), "none", 60),
+        ("glow", idx(root.path(), &[2, 4, 3], None), "logit", 24),
+        ("glow", idx(root.path(), &[4, 6], Some(wave)), "none", 24),
+    ];
+    for (k, (model, source, preprocessing, columns)) in trained.into_iter().enumerate() {
+        let folder = folder(root.path(), &format!("run {k}"));
+        let config = config(model, source, preprocessing);
+        assert_eq!(train(&config, &folder, Mode::Fresh, &mut Silent).unwrap(), Outcome::Finished);
+        let run = Run::open(folder.path()).unwrap();
+        let x = run.sample(3, 0).unwrap();
+        assert_eq!(x.cols(), columns);
+        assert!(run.log_prob(&x).unwrap().iter().all(|v| v.is_finite()));
+        let report = evaluate(&run, 20, 0).unwrap().unwrap();
+        // Only whole numbers have bits.
+        assert_eq!(report.metrics.iter().any(|m| m.name == "bits/dim"), k < 2);
+    }
+    let refused = |source: String, preprocessing: &str| {
+        let config = config("glow", source, preprocessing);
+        let folder = folder(root.path(), "none");
+        train(&config, &folder, Mode::Fresh, &mut Silent).unwrap_err().to_string()
+    };
+    let said = refused(idx(root.path(), &[4, 6], Some(wave)), "logit");
+    assert!(said.contains("bounds"), "{said}");
+    let said = refused(
+        idx(root.path(), &[4, 2], Some(|k| if k % 8 == 3 { 0.5 } else { k as f32 * 0.3 })),
+        "none",
+    );
+    assert!(said.contains("1 pixels never change"), "{said}");
 }

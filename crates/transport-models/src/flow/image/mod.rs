@@ -24,7 +24,6 @@
 //! | file | holds |
 //! |---|---|
 //! | [`squeeze`] | 2 × 2 squares of pixels as channels |
-//! | [`patches`] | 3 × 3 neighbourhoods, and their transpose |
 //! | [`net`] | the convolutional conditioner |
 //! | [`coupling`] | couplings under checkerboard and channel masks |
 //! | [`levels`] | pixels as numbers: boxes of levels, logit, bits |
@@ -43,7 +42,6 @@ pub mod dequantise;
 pub mod law;
 pub mod levels;
 pub mod net;
-pub mod patches;
 pub mod squeeze;
 
 pub use coupling::{ImageCoupling, Mask};

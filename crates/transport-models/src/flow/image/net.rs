@@ -1,12 +1,12 @@
 //! The convolutional network that reads one part of an image and says how to transform the other.
 
-use super::patches;
 use crate::net::activation::Activation;
 use crate::net::{Dense, Pixels};
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use transport_core::{Noise, Space};
+use transport_kernels::patches;
 
 /// The sizes of a [`PixelNet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
