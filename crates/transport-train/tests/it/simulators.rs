@@ -66,7 +66,7 @@ fn published_posteriors_are_of_these_simulators() {
     let folder = std::env::var("TRANSPORT_DATA").expect("TRANSPORT_DATA names the data sets");
     let table = |task: &str, observation: usize, name: &str| {
         let path = format!("{folder}/sbibm/{task}/obs{observation:02}/{name}");
-        read_csv(path.as_ref()).unwrap().table
+        read_csv(path.as_ref()).unwrap()
     };
     for observation in 1..=10 {
         let x = table("two_moons", observation, "observation.csv");
