@@ -17,9 +17,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!(
                 "{:<20} {:>8.4}   gaussian {:>8.4}   floor {:>8}",
                 m.name,
-                m.model,
-                m.gaussian,
-                m.floor.map_or("-".to_owned(), |floor| format!("{floor:.4}")),
+                m.model.value,
+                m.gaussian.value,
+                m.floor.map_or("-".to_owned(), |floor| format!("{:.4}", floor.value)),
             );
         }
     }

@@ -6,6 +6,7 @@ use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
 use transport_train::config::ConfigError;
 use transport_train::evaluate::ClassifierError;
+use transport_train::evaluate::UnknownMeasure;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
 use transport_train::{RunError, TrainError};
@@ -38,6 +39,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Classifier(#[from] ClassifierError),
     #[error(transparent)]
+    Measure(#[from] UnknownMeasure),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -49,6 +52,7 @@ impl CliError {
             Self::Usage(_)
                 | Self::Config(_)
                 | Self::Process(_)
+                | Self::Measure(_)
                 | Self::Langevin(SampleError::Plan(_))
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))

@@ -5,7 +5,11 @@ use crate::error::CliError;
 use crate::{output, train};
 use serde_json::json;
 use std::path::Path;
-use transport_train::evaluate::{Classified, Classifier, Good, Report};
+use transport_train::evaluate::{
+    Classified, Classifier, Estimate, Good, HeldOutBound, Measure, Options, Report, evaluate_with,
+    held_out_bound,
+};
+use transport_train::store::write_text;
 use transport_train::{Folder, Run};
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
@@ -14,18 +18,51 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
         let message = format!("-n {}: an evaluation needs at least 2 samples", args.n);
         return Err(CliError::Usage(message));
     }
+    let measures = match &args.metrics {
+        None => Measure::ALL.to_vec(),
+        Some(names) => {
+            names.iter().map(|n| Measure::by_name(n.trim())).collect::<Result<_, _>>()?
+        }
+    };
     let device = args.device.as_deref();
     let run = Run::open_on(&args.run, device)?;
     let open = |path: &Path| Classifier::open_on(path, device);
     let classifier = args.classifier.as_deref().map(open).transpose()?;
-    match transport_train::evaluate(&run, args.n, args.seed)? {
-        Some(report) => print(&report),
+    let options = Options { samples: args.n, seed: args.seed, measures };
+    match evaluate_with(&run, &options)? {
+        Some(report) => {
+            print(&report);
+            args.json.as_deref().map_or(Ok(()), |path| write(&report, path))?;
+        }
         None => output::line("no rows were held out (--split 0): there is nothing to compare with"),
+    }
+    if let Some(bound) = held_out_bound(&run, DRAWS, args.seed)? {
+        print_bound(&bound);
     }
     if let Some(classifier) = classifier {
         classifier.judge_run(&run, args.n, args.seed)?.iter().for_each(print_classified);
     }
     Ok(())
+}
+
+/// Draws a row for a bound of the density.
+const DRAWS: usize = 64;
+
+/// The bound of a density that is not known.
+fn print_bound(bound: &HeldOutBound) {
+    let HeldOutBound { nats, std_err, rows, off_support, discrete, .. } = *bound;
+    let what = if discrete { "log-probability" } else { "log-density" };
+    output::line(&format!(
+        "\n{what} ≥ {nats:.4} ± {std_err:.4} nats over {rows} held-out rows ({DRAWS} draws a row)"
+    ));
+    if let Some((bits, error)) = bound.bits_per_dim() {
+        output::line(&format!("bits/dim ≤ {bits:.4} ± {error:.4}"));
+    }
+    if off_support > 0 {
+        output::line(&format!(
+            "{off_support} held-out rows leave a column that was constant in training: no chance"
+        ));
+    }
 }
 
 /// What a classifier says.
@@ -44,33 +81,46 @@ fn print_classified(judged: &Classified) {
     output::table(&rows);
 }
 
-/// The table of metrics.
+/// The table of metrics, and what looks like collapse.
 pub(crate) fn print(report: &Report) {
     output::line(&format!(
         "\n{} samples against {} held-out rows\n",
         report.samples, report.held_out
     ));
-    let head = ["metric", "model", "gaussian", "floor", "good is"];
+    let head = ["metric", "model", "", "gaussian", "floor", "", "good is"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let number = |v: f64| format!("{v:.4}");
+    let interval = |e: Estimate| format!("[{:.4}, {:.4}]", e.low, e.high);
     for metric in &report.metrics {
         let good = match metric.good {
             Good::Low => "low",
             Good::High => "high",
             Good::Near => "near the floor",
         };
-        let number = |v: f64| format!("{v:.4}");
         rows.push(vec![
             metric.name.clone(),
-            number(metric.model),
-            number(metric.gaussian),
-            metric.floor.map_or_else(|| "-".to_owned(), number),
+            number(metric.model.value),
+            interval(metric.model),
+            number(metric.gaussian.value),
+            metric.floor.map_or_else(|| "-".to_owned(), |floor| number(floor.value)),
+            metric.floor.map_or_else(String::new, interval),
             good.to_owned(),
         ]);
     }
     output::table(&rows);
     output::line(
-        "\n  gaussian: the same metric of a fitted Gaussian; floor: of real data in the place of samples",
+        "\n  brackets: 95 % bootstrap intervals; gaussian: of a fitted Gaussian; floor: of real data in \
+         the place of samples",
     );
+    report.warnings.iter().for_each(|warning| output::line(&format!("  warning: {warning}")));
+}
+
+fn write(report: &Report, path: &Path) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(report)
+        .map_err(|e| CliError::Usage(format!("{}: {e}", path.display())))?;
+    write_text(path, &(text + "\n"))?;
+    output::note(&format!("wrote {}", path.display()));
+    Ok(())
 }
 
 /// Adds the evaluation to `metrics.jsonl`.

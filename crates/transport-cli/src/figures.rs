@@ -86,7 +86,13 @@ fn loss(folder: &Folder) -> Result<(), CliError> {
     let metrics = folder.metrics()?;
     let point = |line: &Value| Some((line.get("step")?.as_f64()?, line.get("loss")?.as_f64()?));
     let curve: Vec<(f64, f64)> = metrics.iter().filter_map(point).collect();
-    let series = [Series { name: "training loss", points: &curve }];
+    let point =
+        |line: &Value| Some((line.get("step")?.as_f64()?, line.get("validation_loss")?.as_f64()?));
+    let held: Vec<(f64, f64)> = metrics.iter().filter_map(point).collect();
+    let mut series = vec![Series { name: "training loss", points: &curve }];
+    if !held.is_empty() {
+        series.push(Series { name: "validation loss", points: &held });
+    }
     Ok(transport_viz::curves(&folder.file("loss.png"), &series, "step", "loss")?)
 }
 

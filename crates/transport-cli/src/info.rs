@@ -6,6 +6,7 @@ use crate::output;
 use transport_sde::simulate::named;
 use transport_sde::{Solver, SolverKind};
 use transport_train::registry::MODELS;
+use transport_train::trainer::Keep;
 use transport_train::{Run, problem};
 
 pub(crate) fn run(args: &InfoArgs) -> Result<(), CliError> {
@@ -111,6 +112,7 @@ fn describe(run: &Run) -> Result<(), CliError> {
         vec!["parameters".into(), run.parameters().to_string()],
         vec!["settings".into(), config.model.settings.to_string().replace('\n', "  ")],
         vec!["trained for".into(), format!("{} steps, seed {}", card.steps, config.train.seed)],
+        vec!["kept".into(), kept(run)],
         vec!["data".into(), format!("{} ({} training rows)", config.data.source, card.rows)],
         vec!["source".into(), card.source.clone()],
         vec!["columns".into(), format!("{}: {names}{more}", schema.names.len())],
@@ -120,4 +122,21 @@ fn describe(run: &Run) -> Result<(), CliError> {
         vec!["log-density".into(), density(can.log_prob, run.bounds_density()?).into()],
     ]);
     Ok(())
+}
+
+/// Which weights the model has.
+fn kept(run: &Run) -> String {
+    let last = "the weights of the last step".to_owned();
+    match (run.config().train.keep, run.card().best) {
+        (Keep::Best, Some(best)) => {
+            format!(
+                "the weights of step {}: validation loss {:.4}, the lowest",
+                best.step, best.loss
+            )
+        }
+        (Keep::Last, Some(best)) => {
+            format!("{last} (validation loss lowest, {:.4}, after step {})", best.loss, best.step)
+        }
+        (_, None) => last,
+    }
 }

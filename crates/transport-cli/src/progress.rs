@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use transport_train::Observer;
 use transport_train::problem::Problem;
 use transport_train::trainer::StepReport;
+use transport_train::validation::Validation;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -35,6 +36,7 @@ pub(crate) struct Progress {
     first: u64,
     total: u64,
     loss: f64,
+    validation: Option<(Validation, Validation)>,
 }
 
 /// How often plain lines are written.
@@ -45,7 +47,23 @@ const SMOOTHING: f64 = 0.02;
 impl Progress {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        Self { bar: None, started: now, spoken: now, first: 0, total: 0, loss: f64::NAN }
+        Self {
+            bar: None,
+            started: now,
+            spoken: now,
+            first: 0,
+            total: 0,
+            loss: f64::NAN,
+            validation: None,
+        }
+    }
+
+    /// The newest validation loss, and the lowest with its step.
+    fn validated_text(&self) -> String {
+        let text = |(seen, best): (Validation, Validation)| {
+            format!("  validation {:.4} (best {:.4} at {})", seen.loss, best.loss, best.step)
+        };
+        self.validation.map(text).unwrap_or_default()
     }
 
     fn rate(&self, step: u64) -> f64 {
@@ -58,8 +76,12 @@ impl Observer for Progress {
         let schema = &problem.schema;
         output::note(&problem.source);
         output::note(&format!(
-            "{} rows to train on, {} held out, {} columns",
+            "{} rows to train on, {}{} held out, {} columns",
             problem.train.rows(),
+            match problem.validation.len() {
+                0 => String::new(),
+                rows => format!("{rows} for validation, "),
+            },
             problem.test.rows(),
             schema.names.len(),
         ));
@@ -111,7 +133,7 @@ impl Observer for Progress {
         if let Some(bar) = &self.bar {
             bar.set_position(report.step);
             if report.step.is_multiple_of(8) || last {
-                bar.set_message(format!("{:.4}", self.loss));
+                bar.set_message(format!("{:.4}{}", self.loss, self.validated_text()));
             }
             if last {
                 bar.finish();
@@ -121,10 +143,27 @@ impl Observer for Progress {
             let rate = self.rate(report.step);
             let left = (self.total - report.step) as f64 / rate.max(1e-9);
             output::note(&format!(
-                "step {}/{}  loss {:.4}  {rate:.0} steps/s  {left:.0} s left",
-                report.step, self.total, self.loss,
+                "step {}/{}  loss {:.4}{}  {rate:.0} steps/s  {left:.0} s left",
+                report.step,
+                self.total,
+                self.loss,
+                self.validated_text(),
             ));
         }
+    }
+
+    fn validated(&mut self, seen: &Validation, best: Option<&Validation>) {
+        self.validation = Some((*seen, *best.unwrap_or(seen)));
+    }
+
+    fn stopped_early(&mut self, step: u64) {
+        if let Some(bar) = &self.bar {
+            bar.abandon();
+        }
+        let best = self.validation.map_or(step, |(_, best)| best.step);
+        output::note(&format!(
+            "stopped after step {step}: the validation loss was lowest after step {best}"
+        ));
     }
 
     fn stop(&self) -> bool {

@@ -34,6 +34,7 @@ pub(crate) fn particles(name: &str, n: Option<usize>, seed: u64) -> Result<Table
         columns: None,
         context: Vec::new(),
         split: 0.0,
+        validation: 0.0,
         points: count,
     };
     let rows = problem::load(&config, seed)?.select(None, &[])?.features;

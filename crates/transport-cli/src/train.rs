@@ -70,6 +70,7 @@ fn plan(args: &TrainArgs, folder: &Folder) -> Result<Config, CliError> {
     if let Some(model) = args.model.as_ref().filter(|m| **m != config.model.name) {
         let fresh = Config::new(&config.data.source, model)?;
         (config.model, config.sample) = (fresh.model, fresh.sample);
+        (config.train.keep, config.data.validation) = (fresh.train.keep, fresh.data.validation);
     }
     fn set<T: Clone>(place: &mut T, given: &Option<T>) {
         if let Some(value) = given {
@@ -80,6 +81,9 @@ fn plan(args: &TrainArgs, folder: &Folder) -> Result<Config, CliError> {
     set(&mut config.data.context, &args.context);
     set(&mut config.data.split, &args.split);
     set(&mut config.data.points, &args.points);
+    set(&mut config.data.validation, &args.validation);
+    set(&mut config.train.patience, &args.patience);
+    set(&mut config.train.keep, &args.keep);
     set(&mut config.train.steps, &args.steps);
     set(&mut config.train.batch_size, &args.batch_size);
     set(&mut config.train.seed, &args.seed);

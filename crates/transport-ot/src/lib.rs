@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`line`](mod@line) | the closed form on the line: sorted samples |
-//! | [`discrepancy`] | how far apart two samples are: energy distance, sliced W₂ |
+//! | [`discrepancy`] | how far apart two samples are, with intervals: energy distance, MMD, sliced W₂, Fréchet distance, precision and recall |
 #![forbid(unsafe_code)]
 #![warn(
     missing_docs,
@@ -19,4 +19,4 @@
 pub mod discrepancy;
 pub mod line;
 
-pub use discrepancy::{energy_distance, sliced_w2};
+pub use discrepancy::{energy_distance, frechet_distance, mmd, mmd_test, sliced_w2};

@@ -2,7 +2,7 @@
 
 use crate::optim::OptimConfig;
 use crate::registry;
-use crate::trainer::LoopConfig;
+use crate::trainer::{Keep, LoopConfig};
 use serde::{Deserialize, Serialize};
 use transport_sde::Solver;
 
@@ -39,9 +39,13 @@ pub struct DataConfig {
     /// Context columns by name.
     #[serde(default)]
     pub context: Vec<String>,
-    /// The fraction held out for evaluation.
+    /// The fraction held out for evaluation: the test rows.
     #[serde(default = "tenth")]
     pub split: f64,
+    /// The fraction held out to choose weights by: the validation rows. By default a tenth for
+    /// models that keep the best weights, none for the others.
+    #[serde(default)]
+    pub validation: f64,
     /// How many points to draw from a 2-D law.
     #[serde(default = "ten_thousand")]
     pub points: usize,
@@ -49,6 +53,10 @@ pub struct DataConfig {
 
 fn tenth() -> f64 {
     0.1
+}
+
+fn validation(keep: Keep) -> f64 {
+    if keep == Keep::Best { tenth() } else { 0.0 }
 }
 
 fn ten_thousand() -> usize {
@@ -181,10 +189,11 @@ impl Config {
                 columns: None,
                 context: Vec::new(),
                 split: tenth(),
+                validation: validation(entry.keep()),
                 points: ten_thousand(),
             },
             model: ModelConfig { name: model.to_owned(), settings: entry.defaults() },
-            train: LoopConfig::default(),
+            train: LoopConfig { keep: entry.keep(), ..LoopConfig::default() },
             optim: OptimConfig::default(),
             sample: entry.sampling(),
             run: HostConfig::default(),
@@ -199,6 +208,16 @@ impl Config {
         let syntax = |e: toml::de::Error| ConfigError::Syntax { reason: e.to_string() };
         let mut config: Self = toml::from_str(text).map_err(syntax)?;
         let entry = registry::model(&config.model.name)?;
+        // What depends on the model and was not said.
+        let said: toml::Table = toml::from_str(text).map_err(syntax)?;
+        let has =
+            |section: &str, key: &str| said.get(section).is_some_and(|s| s.get(key).is_some());
+        if !has("train", "keep") {
+            config.train.keep = entry.keep();
+        }
+        if !has("data", "validation") {
+            config.data.validation = validation(config.train.keep);
+        }
         let mut settings = entry.defaults();
         settings.extend(config.model.settings);
         config.model.settings = settings;
@@ -239,6 +258,24 @@ impl Config {
                 self.data.split,
                 (0.0..1.0).contains(&self.data.split),
                 "at least 0 and below 1",
+            ),
+            (
+                "--validation",
+                self.data.validation,
+                self.data.validation >= 0.0 && self.data.split + self.data.validation < 1.0,
+                "at least 0, and below 1 together with --split",
+            ),
+            (
+                "--patience",
+                self.train.patience as f64,
+                self.train.patience == 0 || self.data.validation > 0.0,
+                "early stopping needs validation rows (--validation)",
+            ),
+            (
+                "validate_every",
+                self.train.validate_every as f64,
+                self.train.validate_every > 0,
+                whole,
             ),
             ("points", self.data.points as f64, self.data.points >= 4, "at least 4"),
             ("--steps", self.train.steps as f64, self.train.steps > 0, whole),

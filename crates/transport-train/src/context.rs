@@ -55,6 +55,12 @@ pub enum ContextError {
         /// The column.
         name: String,
     },
+    /// Two values for one column.
+    #[error("context column `{name}` is given twice")]
+    Twice {
+        /// The column.
+        name: String,
+    },
     /// A value for a column that the model does not use.
     #[error("`{name}` is not a context of this model, which has {}",
         if .known.is_empty() { "none".to_owned() } else { .known.join(", ") })]
@@ -148,9 +154,13 @@ impl ContextCode {
     /// Encodes one context given by name.
     ///
     /// # Errors
-    /// [`ContextError`] when a column is missing, unknown, or has an unknown class.
+    /// [`ContextError`] when a column is missing, unknown, given twice, or has an unknown class.
     pub fn encode_given(&self, given: &[(String, f64)]) -> Result<Vec<f32>, ContextError> {
         let names = || self.columns.iter().map(|c| c.name().to_owned()).collect::<Vec<_>>();
+        let twice = |(i, pair): &(usize, &(String, f64))| given[..*i].iter().any(|p| p.0 == pair.0);
+        if let Some((_, (name, _))) = given.iter().enumerate().find(twice) {
+            return Err(ContextError::Twice { name: name.clone() });
+        }
         if let Some((name, _)) = given.iter().find(|(name, _)| !names().contains(name)) {
             return Err(ContextError::UnknownColumn { name: name.clone(), known: names() });
         }

@@ -7,6 +7,7 @@
 //! | [`objective`] | losses: flow matching, denoising score matching |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
 //! | [`trainer`] | one step of training |
+//! | [`validation`] | the weights with the lowest validation loss, and early stopping |
 //! | [`session`] | the training loop, checkpoints, resumption |
 //! | [`store`] | files: model, checkpoint, metrics |
 //! | [`registry`] | every model by name, with what it can do |
@@ -36,6 +37,7 @@ pub mod run;
 pub mod session;
 pub mod store;
 pub mod trainer;
+pub mod validation;
 pub mod weights;
 
 pub use config::Config;

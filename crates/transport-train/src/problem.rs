@@ -40,13 +40,15 @@ pub enum ProblemError {
     Context(#[from] ContextError),
     /// Too few rows on one side of the split.
     #[error(
-        "{rows} rows with --split {split} leave {train} to train on and {test} held out: each needs 2 (or --split 0)"
+        "{rows} rows with --split {split} and --validation {validation} leave {train} to train on and {test} held out: each needs 2 (or --split 0)"
     )]
     Split {
         /// Rows in all.
         rows: usize,
-        /// The fraction held out.
+        /// The fraction held out for evaluation.
         split: f64,
+        /// The fraction held out to choose weights by.
+        validation: f64,
         /// Rows to train on.
         train: usize,
         /// Rows held out.
@@ -98,6 +100,8 @@ pub struct Problem {
     pub rows: Arc<Rows>,
     /// The training rows in data units.
     pub train: Table,
+    /// The rows that weights are chosen by, in the model's space; empty with `validation = 0`.
+    pub validation: Arc<Rows>,
     /// The held-out rows in data units; empty with `split = 0`.
     pub test: Table,
     /// The held-out contexts, encoded.
@@ -106,7 +110,7 @@ pub struct Problem {
     pub labels: Option<Vec<f64>>,
     /// Where the data came from.
     pub source: String,
-    /// A checksum of the training rows, so that a resumed run is known to see the same data.
+    /// A checksum of the training and validation rows, so that a resumed run is known to see the same data.
     pub fingerprint: u32,
 }
 
@@ -156,11 +160,14 @@ impl Problem {
             dataset.select(config.columns.as_deref(), &config.context)?;
         let n = features.rows();
         let order = Noise::new(seed, 1).purpose("split").permutation(n);
-        let held = (config.split * n as f64).round() as usize;
-        let (test_rows, train_rows) = order.split_at(held.min(n));
+        let count = |fraction: f64| (fraction * n as f64).round() as usize;
+        let (test_rows, others) = order.split_at(count(config.split).min(n));
+        let (validation_rows, train_rows) =
+            others.split_at(count(config.validation).min(others.len()));
         if train_rows.len() < 2 || (config.split > 0.0 && test_rows.len() < 2) {
             let (train, test) = (train_rows.len(), test_rows.len());
-            return Err(ProblemError::Split { rows: n, split: config.split, train, test });
+            let (split, validation) = (config.split, config.validation);
+            return Err(ProblemError::Split { rows: n, split, validation, train, test });
         }
         let (train, test) = (features.select_rows(train_rows), features.select_rows(test_rows));
         let scaler = match image {
@@ -169,24 +176,26 @@ impl Problem {
                 Scaler::standardize_within(&train, &simulated::supports(&config.source, &train)?)?
             }
         };
-        let states: Vec<f32> = scaler.transform(&train)?.into_iter().map(|v| v as f32).collect();
-        let (code, contexts, test_contexts) = match context {
-            None => (ContextCode::default(), Vec::new(), Vec::new()),
-            Some(table) => {
-                // Classes are read from all rows: a class may stand in the held-out part alone.
-                let code = ContextCode::fit(&table);
-                let train = code.encode(&table.select_rows(train_rows))?;
-                let test = code.encode(&table.select_rows(test_rows))?;
-                (code, train, test)
-            }
+        // Classes are read from all rows: a class may stand in the held-out part alone.
+        let code = context.as_ref().map(ContextCode::fit).unwrap_or_default();
+        let encode = |rows: &[usize]| match &context {
+            None => Ok(Vec::new()),
+            Some(table) => code.encode(&table.select_rows(rows)),
         };
+        let rows = |table: &Table, chosen: &[usize]| -> Result<Rows, ProblemError> {
+            let states = scaler.transform(table)?.into_iter().map(|v| v as f32).collect();
+            let (dim, context_dim) = (scaler.output_dim(), code.width());
+            Ok(Rows { states, dim, contexts: encode(chosen)?, context_dim })
+        };
+        let validation = rows(&features.select_rows(validation_rows), validation_rows)?;
+        let (rows, test_contexts) = (rows(&train, train_rows)?, encode(test_rows)?);
         let names = features.names().to_vec();
-        let rows = Rows { dim: scaler.output_dim(), context_dim: code.width(), states, contexts };
         Ok(Self {
             labels: labels(&dataset, &config.columns, train_rows),
             schema: Schema { names, image, range, scaler, context: code },
-            fingerprint: fingerprint(&rows),
+            fingerprint: fingerprint([&rows, &validation]),
             rows: Arc::new(rows),
+            validation: Arc::new(validation),
             train,
             test,
             test_contexts,
@@ -219,9 +228,9 @@ fn labels(dataset: &Dataset, columns: &Option<Vec<String>>, rows: &[usize]) -> O
     labels.iter().all(|v| v.fract() == 0.0).then_some(labels)
 }
 
-fn fingerprint(rows: &Rows) -> u32 {
+fn fingerprint(parts: [&Rows; 2]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    for value in rows.states.iter().chain(&rows.contexts) {
+    for value in parts.iter().flat_map(|rows| rows.states.iter().chain(&rows.contexts)) {
         hasher.update(&value.to_le_bytes());
     }
     hasher.finalize()

@@ -2,9 +2,11 @@
 
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::context::ContextError;
+use crate::evaluate::CompareError;
 use crate::problem::{ProblemError, Schema};
 use crate::registry::{self, Bound, Capabilities, Generator, OpenError};
 use crate::store::{Archive, Folder, StoreError};
+use crate::validation::Validation;
 use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -56,6 +58,10 @@ pub struct Card {
     pub rows: usize,
     /// Steps it was trained for.
     pub steps: u64,
+    /// The lowest validation loss, where there were validation rows: the kept weights are those of
+    /// its step when the configuration keeps the best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Validation>,
 }
 
 /// What to draw.
@@ -105,6 +111,9 @@ pub enum RunError {
     /// The context asked for.
     #[error(transparent)]
     Context(#[from] ContextError),
+    /// The comparison with data.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Nothing was asked for.
     #[error("0 samples were asked for: n is at least 1")]
     NoSamples,
@@ -293,9 +302,7 @@ impl Run {
         }
         let Encoded { features, states, contexts } = self.encoded(x)?;
         let noise = Noise::new(seed, features.rows()).purpose("bound");
-        let bound = self.generator.bound(&states, contexts.as_deref(), draws, &noise)?;
-        let model = || self.card.config.model.name.clone();
-        let mut bound = bound.ok_or_else(|| RunError::NoDensity { model: model() })?;
+        let mut bound = self.bound_of_states(&states, contexts.as_deref(), draws, &noise)?;
         let values = match bound.discrete {
             true => bound.values,
             false => {
@@ -305,6 +312,19 @@ impl Run {
         };
         bound.values = self.on_support(&features, values);
         Ok(bound)
+    }
+
+    /// The bound in the model's space of encoded rows.
+    pub(crate) fn bound_of_states(
+        &self,
+        states: &[f64],
+        contexts: Option<&[f32]>,
+        draws: usize,
+        noise: &Noise,
+    ) -> Result<Bound, RunError> {
+        let model = || self.card.config.model.name.clone();
+        let bound = self.generator.bound(states, contexts, draws, noise)?;
+        bound.ok_or_else(|| RunError::NoDensity { model: model() })
     }
 
     /// The values of rows that leave a constant column are −∞.

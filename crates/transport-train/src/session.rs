@@ -6,6 +6,7 @@ use crate::registry;
 use crate::run::{Card, Run, RunError};
 use crate::store::{Archive, Folder, RunState, StoreError};
 use crate::trainer::{StepReport, Training};
+use crate::validation::{Validation, Watch};
 use crate::weights::WeightsError;
 use serde_json::{Map, Value, json};
 use transport_core::Space;
@@ -46,6 +47,16 @@ pub trait Observer: Send {
     /// A step was taken.
     fn step(&mut self, report: &StepReport) {
         let _ = report;
+    }
+
+    /// The validation rows were looked at; `best` is the lowest loss so far, this one included.
+    fn validated(&mut self, seen: &Validation, best: Option<&Validation>) {
+        let _ = (seen, best);
+    }
+
+    /// Training ends before its last step: the validation loss has stopped falling.
+    fn stopped_early(&mut self, step: u64) {
+        let _ = step;
     }
 
     /// Asked after each step: whether to save and stop.
@@ -126,10 +137,10 @@ pub fn train(
     let space = Space::f32(&transport_core::device::select(config.run.device.as_deref())?);
     let problem = Problem::prepare(&config.data, config.train.seed)?;
     let mut training = registry::model(&config.model.name)?.begin(config, &problem, &space)?;
-    let mut window = Window::default();
+    let mut memory = Memory::default();
     if resumed {
         if let Some(archive) = folder.read_checkpoint()? {
-            window = restore(&mut *training, &archive, &problem, folder)?;
+            memory = restore(&mut *training, &archive, &problem, folder)?;
         }
         folder.rewind_metrics(training.steps_done())?;
     } else {
@@ -142,7 +153,7 @@ pub fn train(
     observer.begin(&problem, training.steps_done(), training.steps_total());
     // On a worker of the pool: a step's shards then start without waking this thread.
     let outcome =
-        rayon::scope(|_| advance(config, folder, &problem, &mut *training, &mut window, observer))?;
+        rayon::scope(|_| advance(config, folder, &problem, &mut *training, &mut memory, observer))?;
     if outcome == Outcome::Finished {
         let card = Card {
             config: config.clone(),
@@ -150,8 +161,10 @@ pub fn train(
             source: problem.source.clone(),
             rows: problem.rows.len(),
             steps: training.steps_done(),
+            best: memory.watch.best(),
         };
-        folder.finish(&Run::archive(&card, training.weights(), &problem.rows.contexts)?)?;
+        let weights = memory.watch.kept(&*training);
+        folder.finish(&Run::archive(&card, weights, &problem.rows.contexts)?)?;
     }
     Ok(outcome)
 }
@@ -162,37 +175,75 @@ fn advance(
     folder: &Folder,
     problem: &Problem,
     training: &mut dyn Training,
-    window: &mut Window,
+    memory: &mut Memory,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
-    while training.steps_done() < training.steps_total() {
+    let patience = config.train.patience;
+    while training.steps_done() < training.steps_total() && !memory.watch.tired(patience) {
         let report = training.step();
+        let diverged = || TrainError::Diverged { step: report.step, loss: report.loss };
         if !report.loss.is_finite() || !report.gradient_norm.is_finite() {
-            return Err(TrainError::Diverged { step: report.step, loss: report.loss });
+            return Err(diverged());
         }
-        window.add(report.loss);
-        let last = report.step == training.steps_total();
-        if report.step.is_multiple_of(config.run.log_every) || last {
-            let mut line = json!({
-                "step": report.step,
-                "loss": window.mean(),
-                "gradient_norm": report.gradient_norm,
-                "lr": report.lr,
-            });
-            training.extras().into_iter().for_each(|(name, value)| line[name] = value.into());
-            folder.append_metrics(&line)?;
-            *window = Window::default();
+        memory.window.add(report.loss);
+        let seen = memory.watch.look(training, problem, &config.train)?;
+        let early = memory.watch.tired(patience);
+        let last = report.step == training.steps_total() || early;
+        let logged = report.step.is_multiple_of(config.run.log_every) || last;
+        if logged || seen.is_some() {
+            folder.append_metrics(&memory.line(logged, training, &report, seen))?;
         }
         observer.step(&report);
+        if let Some(seen) = seen {
+            observer.validated(&seen, memory.watch.best().as_ref());
+        }
         let stop = observer.stop() && !last;
         if stop || (report.step.is_multiple_of(config.run.checkpoint_every) && !last) {
-            folder.write_checkpoint(&checkpoint(training, problem, window))?;
+            let archive = checkpoint(training, problem, memory);
+            // A step can break the weights before any loss shows it: the last whole ones stay.
+            if !archive.weights.is_finite() {
+                return Err(diverged());
+            }
+            folder.write_checkpoint(&archive)?;
         }
         if stop {
             return Ok(Outcome::Interrupted { step: report.step });
         }
     }
+    if training.steps_done() < training.steps_total() {
+        observer.stopped_early(training.steps_done());
+    }
     Ok(Outcome::Finished)
+}
+
+/// What a session remembers beside the training itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Memory {
+    window: Window,
+    watch: Watch,
+}
+
+impl Memory {
+    /// A line of `metrics.jsonl`: the loss when it is reported, the validation loss when it is new.
+    fn line(
+        &mut self,
+        logged: bool,
+        training: &dyn Training,
+        report: &StepReport,
+        seen: Option<Validation>,
+    ) -> Value {
+        let mut line = json!({ "step": report.step });
+        if logged {
+            line["loss"] = std::mem::take(&mut self.window).mean().into();
+            line["gradient_norm"] = report.gradient_norm.into();
+            line["lr"] = report.lr.into();
+            training.extras().into_iter().for_each(|(name, value)| line[name] = value.into());
+        }
+        if let Some(seen) = seen {
+            line["validation_loss"] = seen.loss.into();
+        }
+        line
+    }
 }
 
 /// The mean loss since it was last reported.
@@ -213,13 +264,14 @@ impl Window {
     }
 }
 
-fn checkpoint(training: &dyn Training, problem: &Problem, window: &Window) -> Archive {
-    let mut card = Map::new();
+fn checkpoint(training: &dyn Training, problem: &Problem, memory: &Memory) -> Archive {
+    let (mut card, mut weights) = (Map::new(), training.state());
     card.insert("step".into(), training.steps_done().into());
     card.insert("data".into(), problem.fingerprint.into());
-    card.insert("loss_sum".into(), window.sum.into());
-    card.insert("loss_count".into(), window.count.into());
-    Archive { card, weights: training.state() }
+    card.insert("loss_sum".into(), memory.window.sum.into());
+    card.insert("loss_count".into(), memory.window.count.into());
+    memory.watch.save(&mut card, &mut weights);
+    Archive { card, weights }
 }
 
 fn restore(
@@ -227,7 +279,7 @@ fn restore(
     archive: &Archive,
     problem: &Problem,
     folder: &Folder,
-) -> Result<Window, TrainError> {
+) -> Result<Memory, TrainError> {
     let number = |key: &str| archive.card.get(key).and_then(Value::as_u64).unwrap_or(0);
     if number("data") != u64::from(problem.fingerprint) {
         let folder = folder.path().display().to_string();
@@ -235,7 +287,8 @@ fn restore(
     }
     training.restore(&archive.weights, number("step"))?;
     let sum = archive.card.get("loss_sum").and_then(Value::as_f64).unwrap_or(0.0);
-    Ok(Window { sum, count: number("loss_count") })
+    let window = Window { sum, count: number("loss_count") };
+    Ok(Memory { window, watch: Watch::load(&archive.card, &archive.weights) })
 }
 
 /// A resumed run is the run that was begun, but for what does not change its result.

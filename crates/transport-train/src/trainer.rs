@@ -12,6 +12,17 @@ use std::ops::Range;
 use std::sync::Arc;
 use transport_core::{Noise, Space};
 
+/// The weights that a finished model keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// Those with the lowest validation loss; the last ones where nothing is validated.
+    Best,
+    /// Those of the last step.
+    #[default]
+    Last,
+}
+
 /// How a model is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -26,11 +37,18 @@ pub struct LoopConfig {
     pub shards: usize,
     /// What every random draw derives from.
     pub seed: u64,
+    /// Steps between looks at the validation rows, where there are some.
+    pub validate_every: u64,
+    /// Looks without a new lowest loss after which training stops; 0 for never.
+    pub patience: u64,
+    /// Which weights are kept.
+    pub keep: Keep,
 }
 
 impl Default for LoopConfig {
     fn default() -> Self {
-        Self { steps: 12_000, batch_size: 256, shards: 2, seed: 0 }
+        let (validate_every, patience, keep) = (200, 0, Keep::Last);
+        Self { steps: 12_000, batch_size: 256, shards: 2, seed: 0, validate_every, patience, keep }
     }
 }
 
@@ -69,6 +87,16 @@ pub trait Training: Send {
 
     /// The weights that a finished model keeps.
     fn weights(&self) -> Weights;
+
+    /// The loss of the averaged weights on other rows, with the same draws at every call, so that
+    /// two calls differ by the weights alone; `None` where no such number says how good they are.
+    ///
+    /// # Errors
+    /// [`WeightsError`] never, for weights of this training.
+    fn validation_loss(&self, rows: &Rows) -> Result<Option<f64>, WeightsError> {
+        let _ = rows;
+        Ok(None)
+    }
 
     /// What else is known of the last step, by name: written beside its loss.
     fn extras(&self) -> Vec<(&'static str, f64)> {
@@ -137,20 +165,20 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         self.model.as_ref().expect("a step that panicked took the model with it")
     }
 
-    fn batch(&self, rows: &[usize], range: Range<usize>, noise: &Noise) -> Batch {
+    /// The rows `chosen[range]` of `from`.
+    fn batch(&self, from: &Rows, chosen: &[usize], range: Range<usize>, noise: &Noise) -> Batch {
         let gather = |values: &[f32], d: usize| -> Tensor<2> {
-            let chosen = &rows[range.clone()];
-            let mut flat = Vec::with_capacity(chosen.len() * d);
-            chosen.iter().for_each(|r| flat.extend_from_slice(&values[r * d..(r + 1) * d]));
-            self.space.tensor_f32(flat, [chosen.len(), d])
+            let part = &chosen[range.clone()];
+            let mut flat = Vec::with_capacity(part.len() * d);
+            part.iter().for_each(|r| flat.extend_from_slice(&values[r * d..(r + 1) * d]));
+            self.space.tensor_f32(flat, [part.len(), d])
         };
         Batch {
-            data: gather(&self.rows.states, self.rows.dim),
-            context: (self.rows.context_dim > 0)
-                .then(|| gather(&self.rows.contexts, self.rows.context_dim)),
+            data: gather(&from.states, from.dim),
+            context: (from.context_dim > 0).then(|| gather(&from.contexts, from.context_dim)),
             noise: noise.rows(range.clone()),
             first: range.start,
-            whole: rows.len(),
+            whole: chosen.len(),
         }
     }
 
@@ -174,7 +202,7 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
         let this = &*self;
         let one = |range: Range<usize>| {
             let share = range.len() as f64 / rows.len() as f64;
-            let (loss, gradients) = this.shard(&this.batch(&rows, range, &noise));
+            let (loss, gradients) = this.shard(&this.batch(&this.rows, &rows, range, &noise));
             (loss, gradients, share)
         };
         let parts: Vec<(f64, FlatGradients, f64)> = ranges.into_par_iter().map(one).collect();
@@ -195,6 +223,26 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
         let (model, gradient_norm) = self.optim.step(model, total.unwrap_or_default(), lr);
         self.model = Some(model);
         StepReport { step: step + 1, loss, gradient_norm, lr }
+    }
+
+    /// The objective itself, in chunks of a batch's size: no graph is built.
+    fn validation_loss(&self, rows: &Rows) -> Result<Option<f64>, WeightsError> {
+        let n = rows.len();
+        if n == 0 {
+            return Ok(None);
+        }
+        let model = self.optim.average().fill(self.model().clone())?;
+        let noise = Noise::new(self.config.seed, n).purpose("validation");
+        let all: Vec<usize> = (0..n).collect();
+        let loss = |range: Range<usize>| -> f64 {
+            let share = range.len() as f64 / n as f64;
+            let batch = self.batch(rows, &all, range, &noise);
+            let draw = self.objective.draw(&model, &batch);
+            share * self.objective.loss(&model, &batch, draw).into_scalar::<f64>()
+        };
+        let parts = shards(n, n.div_ceil(self.config.batch_size));
+        let losses: Vec<f64> = parts.into_par_iter().map(loss).collect();
+        Ok(Some(losses.iter().sum()))
     }
 
     fn steps_done(&self) -> u64 {

@@ -75,6 +75,12 @@ impl Weights {
         Err(WeightsError::Shape { name: name.to_owned(), expected, found })
     }
 
+    /// Whether every value is finite.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.0.values().all(|array| array.values.iter().all(|v| v.is_finite()))
+    }
+
     /// Puts `part` under `prefix/`.
     pub fn put(&mut self, prefix: &str, part: Self) {
         self.0.extend(part.0.into_iter().map(|(name, array)| (format!("{prefix}/{name}"), array)));

@@ -8,6 +8,7 @@ pub(crate) use simulate::SimulateArgs;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use transport_train::trainer::Keep;
 
 /// Generative modelling as transport: train, sample, measure and see maps that push noise onto
 /// data.
@@ -101,6 +102,17 @@ pub(crate) struct TrainArgs {
     /// The fraction of rows held out for evaluation.
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) split: Option<f64>,
+    /// The fraction of rows held out to choose weights by; a tenth by default for models that keep
+    /// the best weights.
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) validation: Option<f64>,
+    /// Looks at the validation rows without a new lowest loss after which training stops; 0 for
+    /// never.
+    #[arg(long, value_name = "LOOKS")]
+    pub(crate) patience: Option<u64>,
+    /// The weights that are kept: those with the lowest validation loss, or the last.
+    #[arg(long, value_name = "best|last", value_parser = keep)]
+    pub(crate) keep: Option<Keep>,
     /// Threads; all cores by default. The result does not depend on it.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
@@ -184,7 +196,8 @@ pub(crate) struct DensityArgs {
 Examples:
   transport evaluate runs/digits
   transport evaluate runs/digits -n 500 --seed 1
-  transport evaluate runs/mnist --classifier mnist.safetensors")]
+  transport evaluate runs/mnist --classifier mnist.safetensors
+  transport evaluate runs/digits --metrics energy,mmd,c2st --json report.json")]
 pub(crate) struct EvaluateArgs {
     /// The folder of a trained run.
     pub(crate) run: PathBuf,
@@ -197,6 +210,14 @@ pub(crate) struct EvaluateArgs {
     /// Weights of the MNIST classifier (safetensors): adds its judgement of the samples.
     #[arg(long, value_name = "FILE")]
     pub(crate) classifier: Option<PathBuf>,
+    /// Some metrics by name, comma-separated; all by default: log-likelihood, energy, mmd,
+    /// sliced-w2, c2st, frechet, precision, recall, density, coverage, neighbour-ratio, memorised,
+    /// std, knn-sure, class-share.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) metrics: Option<Vec<String>>,
+    /// Write the report as JSON too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
     /// The device.
     #[arg(long)]
     pub(crate) device: Option<String>,
@@ -217,4 +238,12 @@ pub(crate) struct InfoArgs {
     /// List every model, process, solver, data set and device.
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+fn keep(text: &str) -> Result<Keep, String> {
+    match text {
+        "best" => Ok(Keep::Best),
+        "last" => Ok(Keep::Last),
+        _ => Err("`best` or `last`".to_owned()),
+    }
 }

@@ -93,6 +93,10 @@ fn names_and_numbers() {
     fail(at, &moons(&["--lr", "-1"]), 2, &["--lr"]);
     fail(at, &moons(&["--lr", "NaN"]), 2, &["--lr"]);
     fail(at, &moons(&["--split", "1.5"]), 2, &["--split"]);
+    fail(at, &moons(&["--validation", "0.95"]), 2, &["--validation", "--split"]);
+    fail(at, &moons(&["--validation", "-0.1"]), 2, &["--validation"]);
+    fail(at, &moons(&["--patience", "3"]), 2, &["--patience", "validation rows"]);
+    fail(at, &moons(&["--keep", "first"]), 2, &["best", "last"]);
     fail(at, &moons(&["--threads", "0"]), 2, &["--threads"]);
     fail(at, &moons(&["--device", "abacus"]), 2, &["abacus", "flex"]);
     fail(at, &moons(&["--context", "z"]), 1, &["z"]);
@@ -117,6 +121,8 @@ fn runs_that_are_not_there_or_not_whole() {
     fail(at, &["sample", "run", "-n", "3", "-o", "no/such/x.csv"], 1, &["no/such"]);
     fail(at, &["sample", "run", "-n", "3", "--given", "label=3", "-o", "x.csv"], 2, &["label"]);
     fail(at, &["evaluate", "run", "-n", "1"], 2, &["at least 2"]);
+    fail(at, &["evaluate", "run", "--metrics", "energy,mdm"], 2, &["mdm", "did you mean `mmd`"]);
+    fail(at, &["evaluate", "run", "-n", "20", "--metrics", "std", "--json", "no/x"], 1, &["no/x"]);
     if Path::new("/dev/full").exists() {
         fail(at, &["sample", "run", "-n", "3000", "-o", "/dev/full"], 1, &["/dev/full"]);
     }

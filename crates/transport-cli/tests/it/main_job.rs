@@ -63,6 +63,13 @@ fn a_run_from_training_to_samples() {
     fail(at, &["density", "run", "--data", "a.csv", "-o", "p.png"], 2, &[".csv", ".npy"]);
     let said = succeed(at, &["evaluate", "run", "-n", "100"]);
     assert!(said.contains("sliced W2"), "{said}");
+    let chosen = ["--metrics", "mmd,recall", "--json", "report.json"];
+    let said = succeed(at, &[&["evaluate", "run", "-n", "100"][..], &chosen].concat());
+    assert!(said.contains("MMD²") && !said.contains("sliced W2"), "{said}");
+    let json = fs::read_to_string(at.join("report.json")).unwrap();
+    for word in ["\"mmd\"", "\"low\"", "\"floor\"", "\"warnings\"", "\"held_out\": 30"] {
+        assert!(json.contains(word), "{word} in {json}");
+    }
     let said = succeed(at, &["info", "run"]);
     assert!(said.contains("flow-matching") && said.contains("heun, 10 steps"), "{said}");
 
@@ -119,6 +126,27 @@ fn digits_come_with_sureness_and_a_picture() {
     let samples = fs::read_to_string(root.path().join("x.csv")).unwrap();
     let values = samples.lines().skip(1).flat_map(|l| l.split(','));
     assert!(values.map(|v| v.parse::<f64>().unwrap()).all(|v| (0.0..=16.0).contains(&v)));
+}
+
+/// A flow validates; the bar, the table and `info` say so.
+#[test]
+fn validation_is_shown_and_patience_stops() {
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    let text = "[data]\nsource = \"moons\"\npoints = 100\n[model]\nname = \"realnvp\"\nlayers = 2\n\
+                width = 32\n[train]\nsteps = 2000\nbatch_size = 64\nvalidate_every = 5\n[optim]\n\
+                lr = 0.05\nwarmup = 5\nema = 0.5\n[sample]\nsolver = \"euler\"\nsteps = 1\n";
+    fs::write(at.join("c.toml"), text).unwrap();
+    let train = ["train", "--config", "c.toml", "--patience", "4", "--validation", "0.2"];
+    let said = succeed(at, &[&train[..], &["--out", "run"]].concat());
+    assert!(said.contains("70 rows to train on, 20 for validation, 10 held out"), "{said}");
+    assert!(said.contains("the validation loss was lowest after step"), "{said}");
+    let said = succeed(at, &["info", "run"]);
+    assert!(said.contains("the lowest") && !said.contains("trained for    2000"), "{said}");
+    let last = ["--keep", "last", "--out", "last"];
+    succeed(at, &[&train[..], &last].concat());
+    let said = succeed(at, &["info", "last"]);
+    assert!(said.contains("the weights of the last step"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The energy distance.
 
-use rayon::prelude::*;
+use super::pairwise::Pairs;
+use super::resample::{LANES, Statistic, Weights};
 
 /// The energy distance between two samples, as an unbiased estimate.
 ///
@@ -21,17 +22,40 @@ use rayon::prelude::*;
 /// Székely & Rizzo (2013), "Energy statistics".
 #[must_use]
 pub fn energy_distance(x: &[f64], y: &[f64], d: usize) -> f64 {
-    super::check(x, y, d, 2);
-    let (n, m) = ((x.len() / d) as f64, (y.len() / d) as f64);
-    let within = |s: &[f64], n: f64| pairwise(s, s, d) / (n * (n - 1.0));
-    2.0 * pairwise(x, y, d) / (n * m) - within(x, n) - within(y, m)
+    Energy::new(x, y, d).value()
 }
 
-/// `Σᵢⱼ |xᵢ − yⱼ|`: row sums in parallel, added in order, so that threads do not change the bits.
-fn pairwise(x: &[f64], y: &[f64], d: usize) -> f64 {
-    let distance =
-        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
-    let rows: Vec<f64> =
-        x.par_chunks_exact(d).map(|a| y.chunks_exact(d).map(|b| distance(a, b)).sum()).collect();
-    rows.iter().sum()
+/// [`energy_distance`] with the distances kept, for a bootstrap.
+#[derive(Clone, Debug)]
+pub struct Energy {
+    xx: Pairs,
+    xy: Pairs,
+    yy: Pairs,
+    rows: (usize, usize),
+}
+
+impl Energy {
+    /// Measures all distances.
+    ///
+    /// # Panics
+    /// As [`energy_distance`].
+    #[must_use]
+    pub fn new(x: &[f64], y: &[f64], d: usize) -> Self {
+        super::check(x, y, d, 2);
+        let pairs = |a: &[f64], b: &[f64]| Pairs::new(a, b, d, f64::sqrt);
+        let rows = (x.len() / d, y.len() / d);
+        Self { xx: pairs(x, x), xy: pairs(x, y), yy: pairs(y, y), rows }
+    }
+}
+
+impl Statistic for Energy {
+    fn rows(&self) -> (usize, usize) {
+        self.rows
+    }
+
+    fn at(&self, x: &[Weights], y: &[Weights]) -> [f64; LANES] {
+        let (xx, yy) = (self.xx.within(x, 0.0), self.yy.within(y, 0.0));
+        let xy = self.xy.between(x, y);
+        std::array::from_fn(|k| 2.0 * xy[k] - xx[k] - yy[k])
+    }
 }

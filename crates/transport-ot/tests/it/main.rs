@@ -1,5 +1,10 @@
 //! Discrepancies against closed forms and against slower definitions.
 
+mod frechet;
+mod kernels;
+mod manifolds;
+mod resampling;
+
 use proptest::prelude::*;
 use transport_core::Noise;
 use transport_ot::{energy_distance, line::w2_squared, sliced_w2};
@@ -62,4 +67,13 @@ fn sliced_w2_of_a_shift() {
 #[should_panic(expected = "rows of 2")]
 fn partial_rows_are_a_programmers_fault() {
     let _ = energy_distance(&[0.0; 5], &[0.0; 4], 2);
+}
+
+/// `xᵢₖ = sin(1.3 i + 2.1 k + 0.4 i k)` and `yᵢₖ = ½ + (1 + 0.3 k) cos(0.7 i + 0.407 i k)`: two
+/// samples that other programs can make too.
+fn waves() -> (Vec<f64>, Vec<f64>) {
+    let grid = |n: u32| (0..n).flat_map(|i| (0..5).map(move |k| (f64::from(i), f64::from(k))));
+    let x = grid(40).map(|(i, k)| (1.3 * i + 2.1 * k + 0.4 * i * k).sin()).collect();
+    let y = grid(30).map(|(i, k)| 0.5 + (0.7 * i + 1.1 * k * i * 0.37).cos() * (1.0 + 0.3 * k));
+    (x, y.collect())
 }

@@ -69,6 +69,24 @@ impl Votes {
         sure as f64 / self.winners.len() as f64
     }
 
+    /// The winner's share of the votes on each row.
+    #[must_use]
+    pub fn certainties(&self) -> Vec<f64> {
+        self.winners.iter().map(|(_, share)| *share).collect()
+    }
+
+    /// The number of each row's winning class.
+    #[must_use]
+    pub fn winners(&self) -> Vec<usize> {
+        self.winners.iter().map(|(class, _)| *class).collect()
+    }
+
+    /// How many classes there are.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
     /// The share of rows that each class wins.
     #[must_use]
     pub fn shares(&self) -> Vec<f64> {

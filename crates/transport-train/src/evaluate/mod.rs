@@ -1,132 +1,271 @@
 //! Evaluation: samples against held-out data, beside a fitted Gaussian and the floor.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `measure` | the metrics by name |
+//! | `clouds` | each metric of a cloud of points, with its bootstrap interval |
+//! | `c2st` | the classifier two-sample test |
+//! | `bound` | the bound of a density that is not known |
+//! | `classifier` | a digit classifier with published weights |
+//! | `knn` | the neighbour classifier that judges labelled data |
+//! | `report` | what is found |
+//! | `warning` | signs of collapse |
 
+mod bound;
+mod c2st;
 mod classifier;
+mod clouds;
 mod knn;
+mod measure;
+mod report;
+mod warning;
 
+pub use bound::{HeldOutBound, held_out_bound};
+pub use c2st::c2st;
 pub use classifier::{Classified, Classifier, ClassifierError, Judgement};
-pub use knn::Neighbours;
+pub use knn::{Neighbours, Votes};
+pub use measure::{Good, Measure, UnknownMeasure};
+pub use report::{Estimate, Metric, Report};
+pub use warning::Warning;
 
-use crate::config::{Config, SampleConfig};
 use crate::problem::Problem;
-use crate::registry::{self, Generator};
+use crate::registry::RIDGE;
 use crate::run::{Request, Run, RunError};
-use serde::{Deserialize, Serialize};
-use transport_core::{Noise, Space};
-use transport_data::Table;
-use transport_ot::{energy_distance, sliced_w2};
+use clouds::{Cloud, Ground, floor_is_held_out};
+use transport_core::device::{DeviceError, select, to_host};
+use transport_core::law::{Gaussian, PointLaw};
+use transport_core::{Density, Noise, Space};
+use transport_data::{DataError, Scaler, Table};
+use transport_ot::discrepancy::median_distance;
 
-/// One metric: of the model's samples, of a fitted Gaussian's, and of training rows in the place
-/// of samples, which is what a perfect model would score.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    /// Its name.
-    pub name: String,
-    /// Of the model's samples.
-    pub model: f64,
-    /// Of a fitted Gaussian's samples.
-    pub gaussian: f64,
-    /// Of training rows: the floor, where real data has one.
-    pub floor: Option<f64>,
-    /// What a good value looks like.
-    pub good: Good,
-}
-
-/// What a good value looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Good {
-    /// As low as the floor.
-    Low,
-    /// As high as the floor.
-    High,
-    /// Near the floor.
-    Near,
-}
-
-/// The metrics of a run on its held-out data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// Rows held out.
-    pub held_out: usize,
-    /// Samples drawn from the model and from the Gaussian, and training rows for the floor.
+/// What to measure, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Samples to draw and compare.
     pub samples: usize,
-    /// The metrics.
-    pub metrics: Vec<Metric>,
+    /// What draws derive from.
+    pub seed: u64,
+    /// The metrics, in the order of the report; those that make no sense are left out.
+    pub measures: Vec<Measure>,
 }
 
-/// Pairwise distances are quadratic: no sample of more rows enters them.
+impl Default for Options {
+    fn default() -> Self {
+        Self { samples: 1000, seed: 0, measures: Measure::ALL.to_vec() }
+    }
+}
+
+/// Tables that cannot be compared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompareError {
+    /// Another number of columns.
+    #[error("the {what} have {found} columns where the training rows have {expected}")]
+    Columns {
+        /// Which table.
+        what: &'static str,
+        /// Columns of the training rows.
+        expected: usize,
+        /// Its columns.
+        found: usize,
+    },
+    /// Too few rows.
+    #[error("the {what} are {found}: a comparison needs at least 2 rows")]
+    Rows {
+        /// Which table.
+        what: &'static str,
+        /// Its rows.
+        found: usize,
+    },
+    /// Labels that are not one for each training row.
+    #[error("{found} labels for {expected} training rows")]
+    Labels {
+        /// Training rows.
+        expected: usize,
+        /// Labels.
+        found: usize,
+    },
+    /// The scaling.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// No device for the classifier of the two-sample test.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+/// Distances between pairs are quadratic: no sample of more rows enters them.
 const MOST_ROWS: usize = 2000;
 /// Rows of the training set that neighbours are sought among.
 const MOST_NEIGHBOURS: usize = 10_000;
-/// Directions of the sliced distance.
-const DIRECTIONS: usize = 256;
-/// What a neighbour classifier calls sure.
-const SURE: f64 = 0.8;
 
-/// Draws `samples` from the run and compares them with its held-out data; `None` when nothing was
-/// held out.
-///
-/// Distances are taken in scaled units, in which no column outweighs another.
+/// Draws `samples` from the run and compares them with its held-out data by every metric; `None`
+/// when nothing was held out.
 ///
 /// # Errors
 /// [`RunError`] when the data cannot be loaded again or sampling fails.
 pub fn evaluate(run: &Run, samples: usize, seed: u64) -> Result<Option<Report>, RunError> {
+    evaluate_with(run, &Options { samples, seed, ..Options::default() })
+}
+
+/// [`evaluate`] with a choice of metrics.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_with(run: &Run, options: &Options) -> Result<Option<Report>, RunError> {
     let config = run.config();
     let problem = Problem::prepare(&config.data, config.train.seed)?;
     if problem.test.rows() == 0 {
         return Ok(None);
     }
-    let count = samples.clamp(2, MOST_ROWS).min(problem.train.rows());
-    let model = run.draw(&Request { n: count, seed, ..Request::default() })?;
-    let gaussian = gaussian_samples(&problem, count, seed)?;
-    let floor = problem.train.select_rows(&(0..count).collect::<Vec<_>>());
-    let test = head(&problem.test, MOST_ROWS);
-
-    let scale = |table: &Table| problem.schema.scaler.transform(table);
-    let held_out = scale(&test)?;
-    let clouds = [scale(&model)?, scale(&gaussian)?, scale(&floor)?];
-    let d = problem.schema.scaler.output_dim();
-    let noise = Noise::new(seed, 1).purpose("evaluation");
-    let mut metrics = vec![
-        metric("energy distance", Good::Low, |k| energy_distance(&clouds[k], &held_out, d)),
-        metric("sliced W2", Good::Low, |k| sliced_w2(&clouds[k], &held_out, d, DIRECTIONS, &noise)),
-    ];
-    let tables = [&model, &gaussian, &floor];
-    metrics.push(metric("standard deviation", Good::Near, |k| pooled_std(tables[k])));
-    if let Some(labels) = &problem.labels {
-        // The floor's own rows would find themselves: neighbours come from the others, and the
-        // held-out rows stand for the floor.
-        let train = head(&problem.train, MOST_NEIGHBOURS);
-        let neighbours = Neighbours::new(&train, &labels[..train.rows()]);
-        let tables = [&model, &gaussian, &test];
-        let votes = tables.map(|table| neighbours.votes(table));
-        metrics.push(metric("kNN sure >= 0.8", Good::High, |k| votes[k].sure(SURE)));
-        metrics.push(metric("smallest class share", Good::Near, |k| votes[k].smallest_share()));
-    }
-    if likelihood_is_cheap(run)? {
-        let contexts = (problem.rows.context_dim > 0).then(|| {
-            let width = problem.rows.context_dim;
-            &problem.test_contexts[..width * test.rows()]
-        });
-        let model = run.log_prob_of_states(&held_out, contexts)?;
-        let gaussian = gaussian_log_prob(&problem, &held_out)?;
-        let log_det = problem.schema.scaler.log_abs_dets(&test);
-        let log_det = log_det.iter().sum::<f64>() / log_det.len() as f64;
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64 + log_det;
-        metrics.push(Metric {
-            name: "log-likelihood".to_owned(),
-            model: mean(&model),
-            gaussian: mean(&gaussian),
-            floor: None,
-            good: Good::High,
-        });
-    }
-    Ok(Some(Report { held_out: problem.test.rows(), samples: count, metrics }))
+    let n = options.samples.clamp(2, MOST_ROWS).min(problem.train.rows());
+    let samples = run.draw(&Request { n, seed: options.seed, ..Request::default() })?;
+    let sides = Sides {
+        samples: &samples,
+        test: &head(&problem.test, MOST_ROWS),
+        train: &problem.train,
+        labels: problem.labels.as_deref(),
+        scaler: &problem.schema.scaler,
+    };
+    let log_prob = |held_out: &[f64]| -> Result<Option<Vec<f64>>, RunError> {
+        if !likelihood_is_cheap(run)? {
+            return Ok(None);
+        }
+        let width = problem.rows.context_dim;
+        let contexts = &problem.test_contexts[..width * sides.test.rows()];
+        run.log_prob_of_states(held_out, (width > 0).then_some(contexts)).map(Some)
+    };
+    let mut report = judge(&sides, options, log_prob)?;
+    report.held_out = problem.test.rows();
+    Ok(Some(report))
 }
 
-fn metric(name: &str, good: Good, value: impl Fn(usize) -> f64) -> Metric {
-    let (model, gaussian, floor) = (value(0), value(1), Some(value(2)));
-    Metric { name: name.to_owned(), model, gaussian, floor, good }
+/// Compares samples with held-out rows, wherever they came from: every metric but the likelihood.
+///
+/// The training rows fit the Gaussian beside the samples, stand for the floor and set the scale of
+/// the columns; `labels` are their classes, where they have some.
+///
+/// # Errors
+/// [`CompareError`] when the tables do not fit each other.
+///
+/// # Example
+/// ```
+/// use transport_core::Noise;
+/// use transport_data::Table;
+/// use transport_train::evaluate::{Measure, Options, compare};
+/// let draw = |seed| Table::from_rows_unnamed(2, Noise::new(seed, 200).normal_values(2)).unwrap();
+/// let options = Options { measures: vec![Measure::Energy], ..Options::default() };
+/// let report = compare(&draw(0), &draw(1), &draw(2), None, &options).unwrap();
+/// assert!(report.metrics[0].model.value < 0.05);
+/// ```
+pub fn compare(
+    samples: &Table,
+    test: &Table,
+    train: &Table,
+    labels: Option<&[f64]>,
+    options: &Options,
+) -> Result<Report, CompareError> {
+    for (what, table) in [("samples", samples), ("held-out rows", test), ("training rows", train)] {
+        let (expected, found) = (train.cols(), table.cols());
+        if found != expected {
+            return Err(CompareError::Columns { what, expected, found });
+        }
+        if table.rows() < 2 {
+            return Err(CompareError::Rows { what, found: table.rows() });
+        }
+    }
+    if let Some(found) = labels.map(<[f64]>::len).filter(|found| *found != train.rows()) {
+        return Err(CompareError::Labels { expected: train.rows(), found });
+    }
+    let n = options.samples.clamp(2, MOST_ROWS).min(train.rows());
+    let (samples, test) = (&head(samples, n), &head(test, MOST_ROWS));
+    let scaler = &Scaler::standardize(train)?;
+    judge(&Sides { samples, test, train, labels, scaler }, options, |_| Ok(None))
+}
+
+/// Both sides of a comparison.
+struct Sides<'a> {
+    samples: &'a Table,
+    test: &'a Table,
+    train: &'a Table,
+    labels: Option<&'a [f64]>,
+    scaler: &'a Scaler,
+}
+
+/// The report; `log_prob` is the model's log-density of scaled held-out rows, where it has one.
+///
+/// Distances are taken in scaled units, in which no column outweighs another.
+fn judge<E: From<CompareError>>(
+    sides: &Sides,
+    options: &Options,
+    log_prob: impl Fn(&[f64]) -> Result<Option<Vec<f64>>, E>,
+) -> Result<Report, E> {
+    let Sides { samples, test, train, labels, scaler } = *sides;
+    let (n, d) = (samples.rows(), scaler.output_dim());
+    let scale = |table: &Table| scaler.transform(table).map_err(CompareError::from);
+    let near = head(train, MOST_NEIGHBOURS);
+    let (held_out, noise) = (scale(test)?, Noise::new(options.seed, 1).purpose("evaluation"));
+    let ground = Ground {
+        bandwidth: median_distance(&held_out, d),
+        training: scale(&near)?,
+        judge: labels.map(|labels| Neighbours::new(&near, &labels[..near.rows()])),
+        held_out,
+        d,
+        noise,
+    };
+    // The ridge makes any finite covariance positive definite.
+    let law = Gaussian::fit(&scale(train)?, d, RIDGE).unwrap_or_else(|_| Gaussian::standard(d));
+    let draws = law.draws(&Noise::new(options.seed, n).purpose("gaussian"));
+    let gaussian = Table::new(train.names().to_vec(), scaler.inverse(&draws));
+    let gaussian = gaussian.map_err(CompareError::from)?;
+    let floor = head(train, n);
+    let cloud = |table| Ok::<_, CompareError>(Cloud::new(table, scale(table)?, &ground));
+    let (model, gaussian) = (cloud(samples)?, cloud(&gaussian)?);
+    let (floor, fresh) = (cloud(&floor)?, cloud(test)?);
+
+    let mut metrics = Vec::new();
+    for measure in options.measures.iter().copied() {
+        let found = if measure == Measure::LogLikelihood {
+            log_prob(&ground.held_out)?
+                .map(|values| likelihood(values, &law, &ground, &scaler.log_abs_dets(test)))
+                .transpose()?
+        } else {
+            let floor = if floor_is_held_out(measure) { &fresh } else { &floor };
+            let of = |cloud| ground.measure(measure, cloud).map_err(CompareError::from);
+            of(&model)?.zip(of(&gaussian)?).zip(Some(of(floor)?)).map(
+                |((model, gaussian), floor)| {
+                    (model.into(), gaussian.into(), floor.map(Estimate::from))
+                },
+            )
+        };
+        let (name, good) = (measure.title().to_owned(), measure.good());
+        metrics.extend(found.map(|(model, gaussian, floor)| Metric {
+            measure,
+            name,
+            model,
+            gaussian,
+            floor,
+            good,
+        }));
+    }
+    let warnings = warning::signs(&model, &floor, &ground, &metrics);
+    Ok(Report { held_out: test.rows(), samples: n, metrics, warnings })
+}
+
+/// The mean log-densities of held-out rows, of the model and of the Gaussian, in data units.
+fn likelihood(
+    values: Vec<f64>,
+    law: &Gaussian,
+    ground: &Ground,
+    log_det: &[f64],
+) -> Result<(Estimate, Estimate, Option<Estimate>), CompareError> {
+    let device = select(None)?;
+    let rows = ground.held_out.len() / ground.d;
+    let space = Space::f32(&device);
+    let points = space.tensor(ground.held_out.clone(), [rows, ground.d]);
+    let mean = |values: Vec<f64>| {
+        ground.mean(values.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect()).into()
+    };
+    Ok((mean(values), mean(to_host(law.log_prob(points))), None))
 }
 
 fn head(table: &Table, most: usize) -> Table {
@@ -136,42 +275,10 @@ fn head(table: &Table, most: usize) -> Table {
     table.select_rows(&(0..most).collect::<Vec<_>>())
 }
 
-/// The standard deviation of all values about their common mean.
-fn pooled_std(table: &Table) -> f64 {
-    let n = table.values().len() as f64;
-    let mean = table.values().iter().sum::<f64>() / n;
-    (table.values().iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt()
-}
-
 /// Most coordinates with which a density along a path, `d` derivatives a step, is still cheap.
 const CHEAP_DIM: usize = 8;
 
 fn likelihood_is_cheap(run: &Run) -> Result<bool, RunError> {
     let can = run.capabilities()?;
     Ok(can.log_prob && (!can.path || run.card().schema.scaler.output_dim() <= CHEAP_DIM))
-}
-
-/// The registry's `gaussian`, fitted to the same rows, and its configuration.
-fn fitted_gaussian(problem: &Problem) -> Result<(Box<dyn Generator>, SampleConfig), RunError> {
-    let entry = registry::model("gaussian")?;
-    let config = Config::new(".", "gaussian")?;
-    let space = Space::f32(&transport_core::device::select(None)?);
-    let mut fit = entry.begin(&config, problem, &space)?;
-    let _ = fit.step();
-    let law = entry.open(&config, &problem.schema.shape(), &fit.weights(), &space)?;
-    Ok((law, config.sample))
-}
-
-/// Its samples, taken back to data units by the same scaling.
-fn gaussian_samples(problem: &Problem, n: usize, seed: u64) -> Result<Table, RunError> {
-    let (law, plan) = fitted_gaussian(problem)?;
-    let noise = Noise::new(seed, n).purpose("sample");
-    let values = law.sample(&noise, None, &plan)?;
-    let names = problem.schema.names.clone();
-    Ok(Table::new(names, problem.schema.scaler.inverse(&values))?)
-}
-
-fn gaussian_log_prob(problem: &Problem, states: &[f64]) -> Result<Vec<f64>, RunError> {
-    let (law, plan) = fitted_gaussian(problem)?;
-    Ok(law.log_prob(states, None, &plan)?.unwrap_or_default())
 }

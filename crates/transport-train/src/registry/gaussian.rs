@@ -3,7 +3,7 @@
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::problem::{Problem, Shape};
-use crate::trainer::{StepReport, Training};
+use crate::trainer::{Keep, StepReport, Training};
 use crate::weights::{Array, Weights, WeightsError};
 use std::sync::Arc;
 use transport_core::device::to_host;
@@ -14,7 +14,7 @@ use transport_sde::{SolveError, Solver};
 
 /// Added to each variance, in units of the scaled data: what makes the covariance of images,
 /// whose pixels can be linearly dependent, a covariance of full rank.
-const RIDGE: f64 = 1e-4;
+pub(crate) const RIDGE: f64 = 1e-4;
 
 /// The maximum-likelihood Gaussian as a registered model.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,11 @@ impl Entry for Family {
 
     fn sampling(&self) -> SampleConfig {
         SampleConfig { solver: Solver::Euler, steps: 1 }
+    }
+
+    /// One step is the whole fit: there is nothing to choose from.
+    fn keep(&self) -> Keep {
+        Keep::Last
     }
 
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {

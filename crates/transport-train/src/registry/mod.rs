@@ -9,9 +9,11 @@ mod flow;
 mod gaussian;
 mod vae;
 
+pub(crate) use gaussian::RIDGE;
+
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
 use crate::problem::{Problem, Shape};
-use crate::trainer::Training;
+use crate::trainer::{Keep, Training};
 use crate::weights::{Weights, WeightsError};
 use transport_core::schedule::Named;
 use transport_core::{Noise, Prediction, Space};
@@ -131,6 +133,14 @@ pub trait Entry: Sync {
 
     /// How it is sampled by default.
     fn sampling(&self) -> SampleConfig;
+
+    /// The weights that it keeps unless asked otherwise: the best ones where the loss is a
+    /// likelihood, which overfits; the last ones where the loss is a regression on fresh noise or a
+    /// game, whose value says little about the samples.
+    fn keep(&self) -> Keep {
+        let can = self.capabilities();
+        if can.log_prob && !can.path { Keep::Best } else { Keep::Last }
+    }
 
     /// Checks its settings.
     ///

@@ -2,12 +2,14 @@
 
 mod classifier;
 mod data;
+mod evaluation;
 mod files;
 mod objectives;
 mod optim;
 mod sessions;
 mod simulators;
 mod vae;
+mod validation;
 
 use std::path::Path;
 use transport_train::config::Config;
