@@ -6,7 +6,8 @@ use crate::{output, train};
 use serde_json::json;
 use std::path::Path;
 use transport_train::evaluate::{
-    Classified, Classifier, Estimate, Good, Measure, Options, Report, evaluate_with,
+    Classified, Classifier, Estimate, Good, HeldOutBound, Measure, Options, Report, evaluate_with,
+    held_out_bound,
 };
 use transport_train::store::write_text;
 use transport_train::{Folder, Run};
@@ -35,10 +36,33 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
         }
         None => output::line("no rows were held out (--split 0): there is nothing to compare with"),
     }
+    if let Some(bound) = held_out_bound(&run, DRAWS, args.seed)? {
+        print_bound(&bound);
+    }
     if let Some(classifier) = classifier {
         classifier.judge_run(&run, args.n, args.seed)?.iter().for_each(print_classified);
     }
     Ok(())
+}
+
+/// Draws a row for a bound of the density.
+const DRAWS: usize = 64;
+
+/// The bound of a density that is not known.
+fn print_bound(bound: &HeldOutBound) {
+    let HeldOutBound { nats, std_err, rows, off_support, discrete, .. } = *bound;
+    let what = if discrete { "log-probability" } else { "log-density" };
+    output::line(&format!(
+        "\n{what} ≥ {nats:.4} ± {std_err:.4} nats over {rows} held-out rows ({DRAWS} draws a row)"
+    ));
+    if let Some((bits, error)) = bound.bits_per_dim() {
+        output::line(&format!("bits/dim ≤ {bits:.4} ± {error:.4}"));
+    }
+    if off_support > 0 {
+        output::line(&format!(
+            "{off_support} held-out rows leave a column that was constant in training: no chance"
+        ));
+    }
 }
 
 /// What a classifier says.
@@ -66,10 +90,7 @@ pub(crate) fn print(report: &Report) {
     let head = ["metric", "model", "", "gaussian", "floor", "", "good is"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let number = |v: f64| format!("{v:.4}");
-    let interval = |e: Estimate| match e.low.is_nan() {
-        true => String::new(),
-        false => format!("[{:.4}, {:.4}]", e.low, e.high),
-    };
+    let interval = |e: Estimate| format!("[{:.4}, {:.4}]", e.low, e.high);
     for metric in &report.metrics {
         let good = match metric.good {
             Good::Low => "low",

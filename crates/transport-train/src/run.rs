@@ -314,8 +314,7 @@ impl Run {
         }
         let Encoded { features, states, contexts } = self.encoded(x)?;
         let noise = Noise::new(seed, features.rows()).purpose("bound");
-        let bound = self.generator.bound(&states, contexts.as_deref(), draws, &noise)?;
-        let mut bound = bound.ok_or_else(|| self.no_density())?;
+        let mut bound = self.bound_of_states(&states, contexts.as_deref(), draws, &noise)?;
         let values = match bound.discrete {
             true => bound.values,
             false => {
@@ -325,6 +324,18 @@ impl Run {
         };
         bound.values = self.on_support(&features, values);
         Ok(bound)
+    }
+
+    /// The bound in the model's space of encoded rows.
+    pub(crate) fn bound_of_states(
+        &self,
+        states: &[f64],
+        contexts: Option<&[f32]>,
+        draws: usize,
+        noise: &Noise,
+    ) -> Result<Bound, RunError> {
+        let bound = self.generator.bound(states, contexts, draws, noise)?;
+        bound.ok_or_else(|| self.no_density())
     }
 
     /// The values of rows that leave a constant column are −∞.

@@ -11,10 +11,10 @@ use burn::tensor::{Tensor, TensorData};
 use std::convert::Infallible;
 use std::path::Path;
 use transport_core::device::{DeviceError, to_host};
-use transport_core::linalg::{mean_and_covariance, symmetric_eigen};
 use transport_core::{Noise, Space};
 use transport_data::Table;
 use transport_models::net::{Conv, Dense, Kernel};
+use transport_ot::frechet_distance;
 
 /// Values of an image: 28 × 28 grey pixels.
 const PIXELS: usize = 28 * 28;
@@ -224,10 +224,10 @@ impl Classifier {
     /// Both `[·, 784]`, pixels from 0 to 255.
     ///
     /// # Panics
-    /// As [`Classifier::probabilities`], and when there is no image.
+    /// As [`Classifier::probabilities`], and when there are fewer than two images on a side.
     #[must_use]
     pub fn judge(&self, images: &[f64], reference: &[f64]) -> Judgement {
-        assert!(!images.is_empty() && !reference.is_empty(), "no image to judge");
+        assert!(images.len().min(reference.len()) >= 2 * PIXELS, "too few images to judge");
         let probabilities = self.probabilities(images);
         let rows = || probabilities.chunks_exact(CLASSES);
         let mut counts = [0usize; CLASSES];
@@ -235,7 +235,8 @@ impl Classifier {
         let n = rows().len() as f64;
         let sure = rows().filter(|p| p[winner(p)] >= SURE).count() as f64 / n;
         let smallest = counts.into_iter().min().unwrap_or(0) as f64 / n;
-        let frechet = frechet(&self.features(images), &self.features(reference), FEATURES);
+        let (found, expected) = (self.features(images), self.features(reference));
+        let frechet = frechet_distance(&found, &expected, FEATURES);
         Judgement { sure, smallest_share: smallest, frechet }
     }
 
@@ -324,35 +325,4 @@ pub struct Classified {
     pub model: Judgement,
     /// Of the training rows.
     pub floor: Judgement,
-}
-
-/// `|m₁ − m₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁^½ Σ₂ Σ₁^½)^½)`: the squared W₂ of fitted Gaussians (Dowson &
-/// Landau, 1982; Heusel et al., 2017).
-fn frechet(x: &[f64], y: &[f64], d: usize) -> f64 {
-    let ((m1, s1), (m2, s2)) = (unbiased(x, d), unbiased(y, d));
-    let apart: f64 = m1.iter().zip(&m2).map(|(a, b)| (a - b) * (a - b)).sum();
-    let trace = |s: &[f64]| (0..d).map(|i| s[i * d + i]).sum::<f64>();
-    let root = symmetric_root(&s1, d);
-    let between = product(&product(&root, &s2, d), &root, d);
-    let cross: f64 = symmetric_eigen(&between, d).0.iter().map(|v| v.max(0.0).sqrt()).sum();
-    apart + trace(&s1) + trace(&s2) - 2.0 * cross
-}
-
-/// Mean and covariance divided by `n − 1`.
-fn unbiased(x: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
-    let (mean, mut covariance) = mean_and_covariance(x, d);
-    let n = (x.len() / d) as f64;
-    covariance.iter_mut().for_each(|c| *c *= n / (n - 1.0).max(1.0));
-    (mean, covariance)
-}
-
-fn symmetric_root(a: &[f64], d: usize) -> Vec<f64> {
-    let (values, v) = symmetric_eigen(a, d);
-    let scaled: Vec<f64> = (0..d * d).map(|k| v[k] * values[k % d].max(0.0).sqrt()).collect();
-    product(&scaled, &transport_core::linalg::transpose(&v, d), d)
-}
-
-fn product(a: &[f64], b: &[f64], d: usize) -> Vec<f64> {
-    let entry = |i: usize, j: usize| (0..d).map(|k| a[i * d + k] * b[k * d + j]).sum();
-    (0..d * d).map(|k| entry(k.div_euclid(d), k % d)).collect()
 }

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `measure` | the metrics by name |
 //! | `clouds` | each metric of a cloud of points, with its bootstrap interval |
+//! | `bound` | the bound of a density that is not known |
 //! | `c2st` | the classifier two-sample test |
 //! | `classifier` | a published classifier of MNIST digits that judges images |
 //! | `knn` | the neighbour classifier that judges labelled data |
 //! | `report` | what is found |
 //! | `warning` | signs of collapse |
 
+mod bound;
 mod c2st;
 mod classifier;
 mod clouds;
@@ -18,6 +20,7 @@ mod measure;
 mod report;
 mod warning;
 
+pub use bound::{HeldOutBound, held_out_bound};
 pub use c2st::c2st;
 pub use classifier::{Classified, Classifier, ClassifierError, Judgement};
 pub use knn::{Neighbours, Votes};
@@ -143,10 +146,7 @@ pub fn evaluate_with(run: &Run, options: &Options) -> Result<Option<Report>, Run
     Ok(Some(report))
 }
 
-/// Draws of the bound, for a model that has one.
-const BOUND_DRAWS: usize = 64;
-
-/// Bits per dimension, for images of whole numbers under a model with a density or a bound of it.
+/// Bits per dimension, for images of whole numbers under a model with a density.
 fn bits(run: &Run, problem: &Problem, test: &Table, seed: u64) -> Result<Option<Metric>, RunError> {
     let (scaler, width) = (&problem.schema.scaler, problem.rows.context_dim);
     let states = scaler.transform(test)?;
@@ -154,16 +154,10 @@ fn bits(run: &Run, problem: &Problem, test: &Table, seed: u64) -> Result<Option<
     let of = |law: &dyn Generator, plan: &SampleConfig| {
         bits_per_dim(law, plan, problem, &states, contexts, seed)
     };
-    let model = if run.bounds_density()? {
-        let noise = Noise::new(seed, test.rows()).purpose("bound");
-        let bound = run.generator().bound(&states, contexts, BOUND_DRAWS, &noise)?;
-        let nats = scaler.output_dim() as f64 * std::f64::consts::LN_2;
-        bound.filter(|b| b.discrete).map(|b| b.values.iter().map(|v| -v / nats).collect())
-    } else if likelihood_is_cheap(run)? {
-        of(run.generator(), &run.config().sample)?
-    } else {
-        None
-    };
+    if !likelihood_is_cheap(run)? {
+        return Ok(None);
+    }
+    let model = of(run.generator(), &run.config().sample)?;
     let Some(model) = model else { return Ok(None) };
     let (law, plan) = fitted_gaussian(problem)?;
     let Some(gaussian) = of(&*law, &plan)? else { return Ok(None) };

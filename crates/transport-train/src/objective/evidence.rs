@@ -2,7 +2,7 @@
 
 use super::{Batch, Objective};
 use burn::tensor::Tensor;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use transport_core::{Noise, Space};
 use transport_models::Vae;
 
@@ -51,17 +51,30 @@ struct Part {
 impl Tally {
     /// Forgets the last step.
     pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(|e| e.into_inner()).clear();
+        self.parts().clear();
+    }
+
+    /// Does something whose losses are not to be counted.
+    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        let kept = self.parts().clone();
+        let done = work();
+        *self.parts() = kept;
+        done
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Vec<Part>> {
+        // A thread that panicked left whole parts.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, part: Part) {
-        self.0.lock().unwrap_or_else(|e| e.into_inner()).push(part);
+        self.parts().push(part);
     }
 
     /// The means over the batch of `log p(x | z)` and of the divergence.
     #[must_use]
     pub fn means(&self) -> (f64, f64) {
-        let mut parts = self.0.lock().unwrap_or_else(|e| e.into_inner()).clone();
+        let mut parts = self.parts().clone();
         // Shards finish in any order: the sum is taken in theirs.
         parts.sort_by_key(|part| part.first);
         let sum = |f: fn(&Part) -> f64| parts.iter().map(|p| p.share * f(p)).sum();

@@ -2,10 +2,11 @@
 
 use super::chunks::chunked;
 use super::{Bound, Capabilities, Entry, Generator, OpenError};
+use crate::batch::Rows;
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::{EvidenceBound, Tally};
 use crate::problem::{Problem, Shape};
-use crate::trainer::{StepReport, Trainer, Training};
+use crate::trainer::{Keep, StepReport, Trainer, Training};
 use crate::weights::{Array, Weights, WeightsError};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -298,6 +299,11 @@ impl Entry for Family {
         true
     }
 
+    /// The bound overfits as a likelihood does.
+    fn keep(&self) -> Keep {
+        Keep::Best
+    }
+
     fn defaults(&self) -> toml::Table {
         toml::Table::try_from(Settings::default()).unwrap_or_default()
     }
@@ -387,6 +393,10 @@ impl Training for Encoding {
         let mut weights = self.trainer.weights();
         weights.0.extend(self.facts.0.clone());
         weights
+    }
+
+    fn validation_loss(&self, rows: &Rows) -> Result<Option<f64>, WeightsError> {
+        self.tally.aside(|| self.trainer.validation_loss(rows))
     }
 
     fn extras(&self) -> Vec<(&'static str, f64)> {

@@ -10,6 +10,7 @@ use transport_models::net::ConditionerConfig;
 use transport_models::vae::{Likelihood, Ppca};
 use transport_models::{Vae, VaeConfig};
 use transport_train::config::ConfigError;
+use transport_train::evaluate::held_out_bound;
 use transport_train::objective::{Batch, EvidenceBound, Objective, Tally};
 use transport_train::weights::Weights;
 use transport_train::{Config, Mode, Observer, Outcome, Run, Silent, TrainError, train};
@@ -32,7 +33,7 @@ fn linear(source: &Path) -> Config {
     for (name, value) in [("depth", 0), ("latent", 2)] {
         config.model.settings.insert(name.into(), value.into());
     }
-    config.data.split = 0.0;
+    (config.data.split, config.data.validation) = (0.0, 0.0);
     (config.train.steps, config.train.batch_size) = (3000, 250);
     (config.optim.lr, config.optim.weight_decay) = (1e-2, 0.0);
     config
@@ -241,6 +242,12 @@ fn a_convolutional_run_resumes_samples_and_bounds() {
     let (three, eight) = (run.draw(&given(3.0)).unwrap(), run.draw(&given(8.0)).unwrap());
     assert_ne!(three, eight);
     assert!(three.values().iter().all(|v| (0.0..=16.0).contains(v)));
+    let bound = held_out_bound(&run, 4, 0).unwrap().unwrap();
+    // 180 rows, of which some have a pixel that no training row has.
+    assert!(bound.discrete && bound.rows + bound.off_support == 180 && bound.off_support < 20);
+    let (bits, error) = bound.bits_per_dim().unwrap();
+    // Seventeen equally likely levels would take log₂ 17.
+    assert!(bits > 0.0 && bits < 17f64.log2() && error < 0.5, "{bits}");
     let digits = transport_data::digits().table.select_rows(&[0, 1, 2, 3]);
     let bound = run.log_prob_bound(&digits, 4, 0).unwrap();
     assert!(bound.discrete && bound.values.iter().all(|v| *v < 0.0 && v.is_finite()));
