@@ -1,6 +1,7 @@
 //! What the binary can fail with: a library's error, or a flag that does not fit.
 
 use transport_data::DataError;
+use transport_ot::OtError;
 use transport_sde::langevin::SampleError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
@@ -35,6 +36,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Langevin(#[from] SampleError),
     #[error(transparent)]
+    Ot(#[from] OtError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -46,6 +49,7 @@ impl CliError {
             Self::Usage(_)
                 | Self::Config(_)
                 | Self::Process(_)
+                | Self::Ot(OtError::Parameter { .. })
                 | Self::Langevin(SampleError::Plan(_))
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))
                 | Self::Train(TrainError::Problem(ProblemError::UnknownSource { .. }))

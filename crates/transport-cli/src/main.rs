@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`info`] | the commands |
+//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`distance`], [`info`] | the commands |
 //! | [`start`] | where a simulation starts |
 //! | [`targets`] | the densities that samplers can be pointed at, by name |
 //! | [`counter`] | the bar of a loop whose length is known |
@@ -15,6 +15,7 @@
 mod args;
 mod counter;
 mod density;
+mod distance;
 mod error;
 mod evaluate;
 mod figures;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
         Command::Simulate(args) => simulate::run(&args),
         Command::Langevin(args) => langevin::run(&args),
+        Command::Distance(args) => distance::run(&args).map(|()| 0),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {

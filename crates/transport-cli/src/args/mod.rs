@@ -1,8 +1,10 @@
 //! What can be typed.
 
+mod distance;
 mod langevin;
 mod simulate;
 
+pub(crate) use distance::DistanceArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
 
@@ -23,6 +25,7 @@ Examples:
   transport evaluate runs/digits
   transport simulate --process ou --law moons -o paths.png
   transport langevin --target funnel --method hmc -o draws.csv
+  transport distance a.csv b.csv --metric w2,sinkhorn
   transport info --list"
 )]
 pub(crate) struct Cli {
@@ -44,6 +47,8 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Sample a density by Langevin dynamics or its relatives, with diagnostics.
     Langevin(LangevinArgs),
+    /// How far apart two samples are, by optimal transport and other distances.
+    Distance(DistanceArgs),
     /// Say what a run is, or list every model, process, solver and data set.
     Info(InfoArgs),
 }

@@ -1,6 +1,7 @@
 //! The binary as a person uses it, mistakes included.
 
 mod bad_input;
+mod distance;
 mod langevin;
 mod main_job;
 mod names;

@@ -10,7 +10,7 @@
 //!
 //! # References
 //! Jonker & Volgenant (1987), "A shortest augmenting path algorithm for dense and sparse linear
-//! assignment problems"; Ahuja, Magnanti & Orlin (1993), "Network flows", §9.7.
+//! assignment problems"; Bertsekas (1988), "The auction algorithm".
 
 use super::Optimum;
 use super::arcs::{Arc, Arcs, Part};
@@ -18,6 +18,8 @@ use super::tree::Link;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
+/// Arcs that a row lists at first.
+const LISTED: usize = 64;
 /// Bids of an auction, per row.
 const BIDS: usize = 8;
 /// The increments of the auctions, of the width of a row's listed arcs.
@@ -109,7 +111,7 @@ impl<'a> Network<'a> {
     /// Nothing assigned yet; `v` are any potentials of the columns.
     pub(super) fn new(part: Part<'a>, v: Vec<f64>) -> Self {
         let n = v.len();
-        let arcs = Arcs::new(part, &v);
+        let arcs = Arcs::new(part, &v, LISTED);
         let (owner, assigned) = (vec![None; n], vec![false; n]);
         Self { arcs, u: vec![0.0; n], v, owner, assigned, search: Search::new(n), paths: 0 }
     }

@@ -17,8 +17,10 @@ use super::arcs::{Arcs, Part};
 use super::tree::{Link, Tree};
 use rayon::prelude::*;
 
-/// Arcs of a row that are listed at a time when all are looked at.
-const LISTED: usize = 4;
+/// Arcs of each row that are listed at first.
+const LISTED: usize = 24;
+/// Arcs of a row that are added at a time when all are looked at.
+const ADDED: usize = 4;
 /// The reduced cost, relative to the largest cost in the basis, that counts as negative.
 const NEGATIVE: f64 = -1e-13;
 
@@ -29,7 +31,7 @@ pub(super) fn solve(part: Part<'_>, supply: &[i64], capacity: &[i64], v: &[f64])
     let mut rows: Vec<i64> = supply.iter().map(|s| s * grain + 1).collect();
     let mut columns: Vec<i64> = capacity.iter().map(|c| c * grain).collect();
     columns[m - 1] += n as i64;
-    let arcs = Arcs::new(part, v);
+    let arcs = Arcs::new(part, v, LISTED);
     let mut tree = Tree::new(n, m, &greedy(part, &arcs, &mut rows, &mut columns, v));
     let mut listed: Vec<Link> = (0..n).flat_map(|i| links(&arcs, i)).collect();
     let mut pivots = 0;
@@ -52,7 +54,7 @@ fn links<'a>(arcs: &'a Arcs<'_>, i: usize) -> impl Iterator<Item = Link> + 'a {
     arcs.of(i).iter().map(move |a| Link { row: i as u32, column: a.column, cost: a.cost })
 }
 
-/// A first basis: each row fills the cheapest columns that have room.
+/// A first basis: the listed arcs carry what they can, the tightest first.
 ///
 /// Each step empties a row or fills a column, never both before the last: a tree.
 fn greedy(
@@ -71,11 +73,8 @@ fn greedy(
             basis.push((link, amount));
         }
     };
-    let reduced = |l: &Link| l.cost - v[l.column as usize];
-    for (i, row) in rows.iter_mut().enumerate() {
-        let mut near: Vec<Link> = links(arcs, i).collect();
-        near.sort_unstable_by(|x, y| reduced(x).total_cmp(&reduced(y)));
-        near.into_iter().for_each(|link| send(row, columns, link));
+    for link in by_tightness(arcs, rows.len(), v) {
+        send(&mut rows[link.row as usize], columns, link);
     }
     // What found no room near looks at all columns that have some left.
     let mut open: Vec<usize> = (0..columns.len()).filter(|&j| columns[j] > 0).collect();
@@ -91,6 +90,18 @@ fn greedy(
         }
     }
     basis
+}
+
+/// The listed arcs by `c − v`, counted from the least of their row.
+fn by_tightness(arcs: &Arcs<'_>, n: usize, v: &[f64]) -> Vec<Link> {
+    let reduced = |l: &Link| l.cost - v[l.column as usize];
+    let row = |i: usize| {
+        let least = links(arcs, i).map(|l| reduced(&l)).fold(f64::INFINITY, f64::min);
+        links(arcs, i).map(move |l| (l.cost - v[l.column as usize] - least, l))
+    };
+    let mut all: Vec<(f64, Link)> = (0..n).flat_map(row).collect();
+    all.sort_by(|x, y| x.0.total_cmp(&y.0));
+    all.into_iter().map(|(_, link)| link).collect()
 }
 
 /// Pivots until no listed arc is negative: the most negative of a block goes in, then the next
@@ -139,7 +150,7 @@ fn negative(part: Part<'_>, tree: &Tree) -> Vec<Link> {
         let negative = (0..costs.len()).filter(|&j| costs[j] - v[j] < limit);
         let mut found: Vec<usize> = negative.collect();
         found.sort_unstable_by(|&x, &y| (costs[x] - v[x]).total_cmp(&(costs[y] - v[y])));
-        found.truncate(LISTED);
+        found.truncate(ADDED);
         let link = |j: usize| Link { row: i as u32, column: j as u32, cost: costs[j] };
         found.into_iter().map(link).collect()
     };

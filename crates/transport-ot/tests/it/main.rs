@@ -1,6 +1,8 @@
 //! Discrepancies against closed forms and against slower definitions.
 
 mod exact;
+mod relaxed;
+mod shapes;
 mod sinkhorn;
 
 use proptest::prelude::*;
