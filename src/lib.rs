@@ -6,7 +6,7 @@
 //! | module | crate | holds |
 //! |---|---|---|
 //! | [`core`] | `transport-core` | laws, schedules, processes, predictions, maps, fields, noise |
-//! | [`ot`] | `transport-ot` | discrepancies between samples |
+//! | [`ot`] | `transport-ot` | optimal transport between samples, discrepancies |
 //! | [`sde`] | `transport-sde` | dynamics, methods, the driver, flows as maps |
 //! | [`models`] | `transport-models` | networks |
 //! | [`kernels`] | `transport-kernels` | SIMD activations, fused layers, the fused optimiser step |

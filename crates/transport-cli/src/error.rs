@@ -52,6 +52,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Classifier(#[from] ClassifierError),
     #[error(transparent)]
+    Ot(#[from] OtError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -70,6 +72,7 @@ impl CliError {
                         | JoinError::Backwards { .. },
                 )
                 | Self::Measure(_)
+                | Self::Ot(OtError::Parameter { .. })
                 | Self::Langevin(SampleError::Plan(_))
                 | Self::Fit(FitError::Flow(_) | FitError::Nothing { .. })
                 | Self::Train(TrainError::Config(_) | TrainError::Device(_))

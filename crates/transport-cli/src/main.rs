@@ -5,6 +5,7 @@
 //! | [`args`] | what can be typed |
 //! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`bridge`], [`info`] | the commands |
 //! | [`fit_density`] | flows without data |
+//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`distance`], [`info`] | the commands |
 //! | [`start`] | where a simulation starts |
 //! | [`targets`] | the densities that samplers can be pointed at, by name |
 //! | [`counter`] | the bar of a loop whose length is known |
@@ -17,6 +18,7 @@ mod args;
 mod bridge;
 mod counter;
 mod density;
+mod distance;
 mod error;
 mod evaluate;
 mod figures;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Bridge(args) => bridge::run(&args),
         Command::Carry(args) => bridge::carry(&args).map(|()| 0),
         Command::FitDensity(args) => fit_density::run(&args),
+        Command::Distance(args) => distance::run(&args).map(|()| 0),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {

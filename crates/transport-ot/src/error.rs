@@ -71,12 +71,10 @@ pub enum OtError {
         /// What is allowed.
         allowed: &'static str,
     },
-    /// A covariance that is not symmetric positive semidefinite.
-    #[error("the covariance of the {side} is not positive semidefinite: eigenvalue {eigenvalue}")]
+    /// A covariance that is not symmetric positive semidefinite, or is singular where it may not be.
+    #[error("not a covariance that serves here: eigenvalue {eigenvalue} (NaN: not symmetric)")]
     Covariance {
-        /// `source` or `target`, or which of several.
-        side: &'static str,
-        /// The eigenvalue that is too small.
+        /// The eigenvalue that is too small; NaN where the matrix is not symmetric.
         eigenvalue: f64,
     },
     /// The iteration stopped before it converged.

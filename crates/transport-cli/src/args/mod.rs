@@ -7,6 +7,8 @@ mod simulate;
 
 pub(crate) use bridge::{BridgeArgs, CarryArgs};
 pub(crate) use fit_density::FitDensityArgs;
+mod distance;
+pub(crate) use distance::DistanceArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
 
@@ -29,6 +31,7 @@ Examples:
   transport simulate --process ou --law moons -o paths.png
   transport langevin --target funnel --method hmc -o draws.csv
   transport bridge --source a.csv --target b.csv --out runs/ab
+  transport distance a.csv b.csv --metric w2,sinkhorn
   transport info --list"
 )]
 pub(crate) struct Cli {
@@ -56,6 +59,8 @@ pub(crate) enum Command {
     Carry(CarryArgs),
     /// Fit a normalizing flow to an unnormalised density, without data.
     FitDensity(FitDensityArgs),
+    /// How far apart two samples are, by optimal transport and other distances.
+    Distance(DistanceArgs),
     /// Say what a run is, or list every model, process, solver and data set.
     Info(InfoArgs),
 }

@@ -11,8 +11,6 @@
 use crate::cost::{Cost, Side};
 use rayon::prelude::*;
 
-/// Arcs that a row lists at first.
-const LISTED: usize = 64;
 /// Costs that are compared with the bar at once.
 const BLOCK: usize = 16;
 
@@ -66,9 +64,9 @@ pub(super) struct Arcs<'a> {
 }
 
 impl<'a> Arcs<'a> {
-    /// Reads every row once.
-    pub(super) fn new(part: Part<'a>, v: &[f64]) -> Self {
-        let read = |scratch: &mut [Vec<f64>; 2], i| cheapest(part.row(i, scratch), v, LISTED);
+    /// Reads every row once and lists `k` arcs of each.
+    pub(super) fn new(part: Part<'a>, v: &[f64], k: usize) -> Self {
+        let read = |scratch: &mut [Vec<f64>; 2], i| cheapest(part.row(i, scratch), v, k);
         let rows = (0..part.shape()[0]).into_par_iter().map_init(Default::default, read).collect();
         Self { part, rows, scratch: Default::default() }
     }

@@ -1,16 +1,19 @@
-//! Exact transport between discrete measures: a linear program, solved by shortest paths.
+//! Exact transport between discrete measures: a linear program.
 //!
 //! ```text
 //! min Σ Pᵢⱼ cᵢⱼ    over P ≥ 0, P1 = a, Pᵀ1 = b
 //! max Σ aᵢ fᵢ + Σ bⱼ gⱼ    over fᵢ + gⱼ ≤ cᵢⱼ
 //! ```
 //!
-//! Both are returned, and their gap is the certificate. The cost is read row by row: of `n m` costs
+//! Both are returned, and their gap is the certificate. One point to one is solved by auctions and
+//! shortest paths (`paths.rs`), other weights by the network simplex method (`simplex.rs`). The cost is read row by row: of `n m` costs
 //! the cheapest few of each row are kept, and the search is exact all the same (`arcs.rs`). A problem
 //! starts from the potentials of a random quarter of its points, which is solved first.
 
 mod arcs;
 mod paths;
+mod simplex;
+mod tree;
 
 use crate::cost::{Cost, Side};
 use crate::error::OtError;
@@ -20,9 +23,10 @@ use arcs::Part;
 use paths::Network;
 use rayon::prelude::*;
 use transport_core::Noise;
+use tree::Link;
 
-/// The number of units that a mass is divided into.
-const UNITS: f64 = (1u64 << 52) as f64;
+/// What the units of all masses, each divided once more by the simplex method, add up to at most.
+const UNITS: f64 = (1u64 << 61) as f64;
 /// Points of the smaller side from which a problem starts from a part of itself.
 const LARGE: usize = 40;
 /// The part that it starts from.
@@ -52,8 +56,8 @@ pub struct ExactPlan {
     pub value: f64,
     /// `Σ aᵢ fᵢ + Σ bⱼ gⱼ`, a lower bound on every plan's cost; equal to the value but for rounding.
     pub dual: f64,
-    /// Shortest paths searched, and the violation of the marginals: masses are rounded to 2⁻⁵² of
-    /// their sum. There is no limit to stop at.
+    /// Shortest paths or pivots, and the violation of the marginals, which rounds masses to some
+    /// 10⁻¹⁵ of their sum. There is no limit to stop at.
     pub effort: Effort,
 }
 
@@ -154,71 +158,53 @@ pub fn assignment(cost: &dyn Cost) -> Result<Assignment, OtError> {
 /// `tests/it/exact.rs`
 pub fn exact(cost: &dyn Cost, a: &[f64], b: &[f64]) -> Result<ExactPlan, OtError> {
     let mass = balanced(a, b, cost.shape())?;
-    let units = Units::of(a, b);
-    let mut network = network(Part { cost, chosen: None }, &units);
-    network.solve();
-    Ok(plan(network, &units, mass, a, b))
+    let (supply, capacity) = (whole(a, a.len()), whole(b, a.len()));
+    let held =
+        |units: &[i64]| -> Vec<usize> { (0..units.len()).filter(|&i| units[i] > 0).collect() };
+    let (rows, columns) = (held(&supply), held(&capacity));
+    let all = rows.len() == a.len() && columns.len() == b.len();
+    let part = Part { cost, chosen: (!all).then_some([&rows, &columns]) };
+    let pick = |w: &[f64], at: &[usize]| -> Vec<f64> { at.iter().map(|&i| w[i]).collect() };
+    let optimum = solve(part, &pick(a, &rows), &pick(b, &columns));
+    Ok(plan(cost, optimum, [&rows, &columns], mass, [a, b]))
 }
 
-/// Masses in whole units.
-struct Units {
-    supply: Vec<i64>,
-    capacity: Vec<i64>,
-    total: i64,
+/// Where mass goes, as shares of all of it, with potentials; or the work that it took.
+struct Optimum {
+    links: Vec<(Link, f64)>,
+    u: Vec<f64>,
+    v: Vec<f64>,
+    iterations: usize,
 }
 
-impl Units {
-    /// Equal weights on each side become the smallest whole numbers, others 2⁻⁵² of the mass.
-    fn of(a: &[f64], b: &[f64]) -> Self {
-        let equal = |w: &[f64]| w.iter().all(|v| *v == w[0]);
-        let (n, m) = (a.len() as i64, b.len() as i64);
-        if equal(a) && equal(b) {
-            let common = gcd(n, m);
-            let (supply, capacity) = (vec![m / common; a.len()], vec![n / common; b.len()]);
-            return Self { supply, capacity, total: n / common * m };
-        }
-        let (supply, mut capacity) = (whole(a), whole(b));
-        let gap = supply.iter().sum::<i64>() - capacity.iter().sum::<i64>();
-        // What rounding left over is far below the largest share.
-        if let Some(largest) = capacity.iter_mut().max() {
-            *largest += gap;
-        }
-        let total = supply.iter().sum();
-        Self { supply, capacity, total }
+/// Solves a problem whose weights are all positive: by shortest paths where one point goes to one,
+/// else by the simplex method.
+fn solve(part: Part<'_>, a: &[f64], b: &[f64]) -> Optimum {
+    let start = start(part, a, b);
+    let equal = |w: &[f64]| w.iter().all(|v| *v == w[0]);
+    if a.len() == b.len() && equal(a) && equal(b) {
+        let mut network = Network::new(part, start);
+        network.solve();
+        return network.optimum();
     }
-
-    fn chosen(&self, rows: &[usize], columns: &[usize]) -> Self {
-        let pick = |from: &[i64], at: &[usize]| -> Vec<f64> {
-            at.iter().map(|&i| from[i] as f64).collect()
-        };
-        let (a, b) = (pick(&self.supply, rows), pick(&self.capacity, columns));
-        let some = |w: &[f64]| w.iter().any(|v| *v > 0.0);
-        if some(&a) && some(&b) {
-            Self::of(&a, &b)
-        } else {
-            Self::of(&uniform(a.len()), &uniform(b.len()))
-        }
+    let (supply, mut capacity) = (whole(a, a.len()), whole(b, a.len()));
+    let gap = supply.iter().sum::<i64>() - capacity.iter().sum::<i64>();
+    // What rounding left over is far below the largest share.
+    if let Some(largest) = capacity.iter_mut().max() {
+        *largest += gap;
     }
+    simplex::solve(part, &supply, &capacity, &start)
 }
 
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-fn whole(weights: &[f64]) -> Vec<i64> {
-    let mass = weights.iter().sum::<f64>();
-    weights.iter().map(|w| (w / mass * UNITS).round() as i64).collect()
-}
-
-/// The problem without flow, with potentials to start from.
-fn network<'a>(part: Part<'a>, units: &Units) -> Network<'a> {
-    let v = start(part, units);
-    Network::new(part, units.supply.clone(), units.capacity.clone(), v)
+/// Weights as whole numbers, small enough for the simplex method to divide each unit again.
+fn whole(weights: &[f64], n: usize) -> Vec<i64> {
+    let (mass, units) = (weights.iter().sum::<f64>(), UNITS / (2.0 * n as f64 + 2.0));
+    weights.iter().map(|w| (w / mass * units).round() as i64).collect()
 }
 
 /// Potentials of the columns: those of a random quarter of the points, extended to all columns by
 /// the c-transform `vⱼ = minᵢ cᵢⱼ − uᵢ`; zero for small problems.
-fn start(part: Part<'_>, units: &Units) -> Vec<f64> {
+fn start(part: Part<'_>, a: &[f64], b: &[f64]) -> Vec<f64> {
     let [n, m] = part.shape();
     if n.min(m) < LARGE {
         return vec![0.0; m];
@@ -227,16 +213,15 @@ fn start(part: Part<'_>, units: &Units) -> Vec<f64> {
         let order = Noise::new(size as u64, 1).purpose("a quarter").at_step(side).permutation(size);
         order[..size.div_ceil(SHARE)].to_vec()
     });
-    let units = units.chosen(&chosen[0], &chosen[1]);
     let whole = |side: usize| -> Vec<usize> {
         let pick = |&i: &usize| part.chosen.map_or(i, |outer| outer[side][i]);
         chosen[side].iter().map(pick).collect()
     };
     let (rows, columns) = (whole(0), whole(1));
     let quarter = Part { cost: part.cost, chosen: Some([&rows, &columns]) };
-    let mut network = network(quarter, &units);
-    network.solve();
-    transformed(part, &rows, &network.u)
+    let pick = |w: &[f64], at: &[usize]| -> Vec<f64> { at.iter().map(|&i| w[i]).collect() };
+    let solved = solve(quarter, &pick(a, &chosen[0]), &pick(b, &chosen[1]));
+    transformed(part, &rows, &solved.u)
 }
 
 /// `minᵢ cᵢⱼ − uᵢ` over some rows, for the part's columns.
@@ -267,26 +252,55 @@ fn transformed(part: Part<'_>, rows: &[usize], u: &[f64]) -> Vec<f64> {
     }
 }
 
-/// What was found, in the units that were given.
-fn plan(network: Network<'_>, units: &Units, mass: f64, a: &[f64], b: &[f64]) -> ExactPlan {
-    let unit = mass / units.total as f64;
-    let Network { u: f, v: g, flows, paths, .. } = network;
-    let (mut entries, mut value) = (Vec::new(), 0.0);
-    let (mut rows, mut columns) = (a.to_vec(), b.to_vec());
-    for (target, flows) in flows.iter().enumerate() {
-        for flow in flows {
-            let (source, mass) = (flow.row as usize, flow.amount as f64 * unit);
-            value += mass * flow.cost;
-            rows[source] -= mass;
-            columns[target] -= mass;
-            entries.push(Entry { source, target, mass });
-        }
+/// What was found, for the points that were given: those without mass get the potentials that the
+/// others leave them.
+fn plan(
+    cost: &dyn Cost,
+    optimum: Optimum,
+    [rows, columns]: [&[usize]; 2],
+    mass: f64,
+    [a, b]: [&[f64]; 2],
+) -> ExactPlan {
+    let (mut entries, mut value) = (Vec::with_capacity(optimum.links.len()), 0.0);
+    let (mut left, mut room) = (a.to_vec(), b.to_vec());
+    for (link, share) in &optimum.links {
+        let (source, target) = (rows[link.row as usize], columns[link.column as usize]);
+        let mass = share * mass;
+        value += mass * link.cost;
+        left[source] -= mass;
+        room[target] -= mass;
+        entries.push(Entry { source, target, mass });
     }
     entries.sort_unstable_by_key(|e| (e.source, e.target));
-    let error = rows.iter().chain(&columns).map(|gap| gap.abs()).sum::<f64>() / mass;
+    let error = left.iter().chain(&room).map(|gap| gap.abs()).sum::<f64>() / mass;
+    let (f, g) = (spread(rows, &optimum.u, a.len()), spread(columns, &optimum.v, b.len()));
+    let (f, g) = completed(cost, f, g);
     let dot = |p: &[f64], w: &[f64]| p.iter().zip(w).map(|(p, w)| p * w).sum::<f64>();
     let dual = dot(&f, a) + dot(&g, b);
     // A mass difference that still counts as balanced is part of the error.
     let tolerance = 2.0 * crate::weights::BALANCE;
-    ExactPlan { entries, f, g, value, dual, effort: Effort { iterations: paths, error, tolerance } }
+    let effort = Effort { iterations: optimum.iterations, error, tolerance };
+    ExactPlan { entries, f, g, value, dual, effort }
+}
+
+/// Values at some places of many, minus infinity at the others.
+fn spread(places: &[usize], values: &[f64], size: usize) -> Vec<f64> {
+    let mut all = vec![f64::NEG_INFINITY; size];
+    places.iter().zip(values).for_each(|(&i, v)| all[i] = *v);
+    all
+}
+
+/// Fills in potentials that are minus infinity by c-transforms.
+fn completed(cost: &dyn Cost, mut f: Vec<f64>, mut g: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
+    let fill = |side: Side, own: &mut [f64], other: &[f64]| {
+        let missing: Vec<usize> = (0..own.len()).filter(|&i| own[i].is_infinite()).collect();
+        let mut row = vec![0.0; other.len()];
+        for i in missing {
+            cost.row(side, i, &mut row);
+            own[i] = row.iter().zip(other).fold(f64::INFINITY, |least, (c, p)| least.min(c - p));
+        }
+    };
+    fill(Side::Source, &mut f, &g);
+    fill(Side::Target, &mut g, &f);
+    (f, g)
 }

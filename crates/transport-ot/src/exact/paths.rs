@@ -1,20 +1,25 @@
-//! Successive shortest paths: the flow grows along shortest paths, the potentials keep it optimal.
+//! The assignment of rows to columns: auctions, then shortest augmenting paths.
 //!
 //! ```text
-//! cᵢⱼ − uᵢ − vⱼ ≥ 0 everywhere,   = 0 where mass flows
+//! cᵢⱼ − uᵢ − vⱼ ≥ 0 everywhere,   = 0 where i is assigned to j
 //! ```
 //!
-//! Masses are whole numbers, so that every augmentation is exact and the search ends. Potentials of
-//! columns never rise, on which [`Arcs`] relies.
+//! Auctions with a shrinking increment find potentials that are nearly optimal and assign nearly all
+//! rows; each row that is left takes the shortest path to a free column. Potentials of columns
+//! never rise, on which [`Arcs`] relies.
 //!
 //! # References
 //! Jonker & Volgenant (1987), "A shortest augmenting path algorithm for dense and sparse linear
-//! assignment problems"; Ahuja, Magnanti & Orlin (1993), "Network flows", §9.7.
+//! assignment problems"; Bertsekas (1988), "The auction algorithm".
 
+use super::Optimum;
 use super::arcs::{Arc, Arcs, Part};
+use super::tree::Link;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
+/// Arcs that a row lists at first.
+const LISTED: usize = 64;
 /// Bids of an auction, per row.
 const BIDS: usize = 8;
 /// The increments of the auctions, of the width of a row's listed arcs.
@@ -22,26 +27,17 @@ const INCREMENTS: [f64; 4] = [1.0, 0.2, 0.04, 0.008];
 
 const NONE: u32 = u32::MAX;
 
-/// Mass on an arc into a column.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Flow {
-    pub(super) row: u32,
-    pub(super) amount: i64,
-    pub(super) cost: f64,
-}
-
-/// A flow with its potentials.
+/// An assignment with its potentials.
 pub(super) struct Network<'a> {
     arcs: Arcs<'a>,
-    pub(super) u: Vec<f64>,
-    pub(super) v: Vec<f64>,
-    supply: Vec<i64>,
-    capacity: Vec<i64>,
-    /// What flows into each column, and from where.
-    pub(super) flows: Vec<Vec<Flow>>,
+    u: Vec<f64>,
+    v: Vec<f64>,
+    /// The row that holds a column, and its cost.
+    owner: Vec<Option<(u32, f64)>>,
+    assigned: Vec<bool>,
     search: Search,
     /// Shortest paths found.
-    pub(super) paths: usize,
+    paths: usize,
 }
 
 /// What one search for a shortest path knows; emptied by its traces.
@@ -57,7 +53,7 @@ struct Search {
     /// The column through which a row is reached.
     through: Vec<u32>,
     rows: Vec<u32>,
-    /// The nearest column with room so far.
+    /// The nearest free column so far.
     nearest: f64,
 }
 
@@ -84,12 +80,12 @@ impl PartialOrd for Event {
 }
 
 impl Search {
-    fn new(n: usize, m: usize) -> Self {
+    fn new(n: usize) -> Self {
         Self {
             heap: BinaryHeap::new(),
-            distance: vec![f64::INFINITY; m],
-            closed: vec![false; m],
-            from: vec![(NONE, 0.0); m],
+            distance: vec![f64::INFINITY; n],
+            closed: vec![false; n],
+            from: vec![(NONE, 0.0); n],
             touched: Vec::new(),
             scanned: Vec::new(),
             row_distance: vec![f64::INFINITY; n],
@@ -112,25 +108,19 @@ impl Search {
 }
 
 impl<'a> Network<'a> {
-    /// No flow yet; `v` are any potentials of the columns.
-    pub(super) fn new(part: Part<'a>, supply: Vec<i64>, capacity: Vec<i64>, v: Vec<f64>) -> Self {
-        let [n, m] = part.shape();
-        let arcs = Arcs::new(part, &v);
-        let flows = vec![Vec::new(); m];
-        let (search, u) = (Search::new(n, m), vec![0.0; n]);
-        Self { arcs, u, v, supply, capacity, flows, search, paths: 0 }
+    /// Nothing assigned yet; `v` are any potentials of the columns.
+    pub(super) fn new(part: Part<'a>, v: Vec<f64>) -> Self {
+        let n = v.len();
+        let arcs = Arcs::new(part, &v, LISTED);
+        let (owner, assigned) = (vec![None; n], vec![false; n]);
+        Self { arcs, u: vec![0.0; n], v, owner, assigned, search: Search::new(n), paths: 0 }
     }
 
-    /// Solves the problem: a quick start, then shortest paths.
+    /// Assigns all rows, optimally.
     pub(super) fn solve(&mut self) {
-        let unit = self.supply.iter().chain(&self.capacity).all(|s| *s == 1);
-        if unit {
-            self.bid();
-        } else {
-            self.fill();
-        }
-        for source in 0..self.supply.len() {
-            while self.supply[source] > 0 {
+        self.bid();
+        for source in 0..self.u.len() {
+            if !self.assigned[source] {
                 let end = self.shortest(source);
                 self.reprice(end);
                 self.augment(source, end);
@@ -138,19 +128,14 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// Each row sends what fits to the column that is cheapest for it.
-    fn fill(&mut self) {
-        for i in 0..self.supply.len() {
-            let [(reduced, arc), _] = self.arcs.two_smallest(i, &self.v);
-            self.u[i] = reduced;
-            let j = arc.column as usize;
-            let amount = self.supply[i].min(self.capacity[j]);
-            if amount > 0 {
-                self.supply[i] -= amount;
-                self.capacity[j] -= amount;
-                self.flows[j].push(Flow { row: i as u32, amount, cost: arc.cost });
-            }
-        }
+    /// The assignment, with an equal share of the mass on each arc.
+    pub(super) fn optimum(self) -> Optimum {
+        let share = 1.0 / self.u.len() as f64;
+        let held = self.owner.iter().enumerate();
+        let links = held.filter_map(|(j, owner)| {
+            owner.map(|(row, cost)| (Link { row, column: j as u32, cost }, share))
+        });
+        Optimum { links: links.collect(), u: self.u, v: self.v, iterations: self.paths }
     }
 
     /// An auction with a shrinking increment, then one without: rows bid for columns, an outbid row
@@ -159,8 +144,8 @@ impl<'a> Network<'a> {
         let width = self.width();
         INCREMENTS.iter().for_each(|part| self.round(part * width));
         self.round(0.0);
-        for i in 0..self.supply.len() {
-            if self.supply[i] > 0 {
+        for i in 0..self.u.len() {
+            if !self.assigned[i] {
                 self.u[i] = self.arcs.two_smallest(i, &self.v)[0].0;
             }
         }
@@ -168,7 +153,7 @@ impl<'a> Network<'a> {
 
     /// The mean of how far apart the cheapest and the dearest listed arc of a row are.
     fn width(&self) -> f64 {
-        let n = self.supply.len();
+        let n = self.u.len();
         let width = |i: usize| {
             let reduced = |a: &Arc| a.cost - self.v[a.column as usize];
             let arcs = self.arcs.of(i).iter().map(reduced);
@@ -181,10 +166,9 @@ impl<'a> Network<'a> {
 
     /// One auction from nothing assigned, at the prices that stand.
     fn round(&mut self, epsilon: f64) {
-        let n = self.supply.len();
-        self.flows.iter_mut().for_each(Vec::clear);
-        self.supply.fill(1);
-        self.capacity.fill(1);
+        let n = self.u.len();
+        self.owner.fill(None);
+        self.assigned.fill(false);
         let mut free: VecDeque<u32> = (0..n as u32).collect();
         for _ in 0..BIDS * n {
             let Some(i) = free.pop_front() else { return };
@@ -192,31 +176,30 @@ impl<'a> Network<'a> {
             let raise = if second.is_finite() { second - first + epsilon } else { 0.0 };
             self.v[arc.column as usize] -= raise;
             self.u[i as usize] = first + raise;
-            if raise == 0.0 && self.capacity[arc.column as usize] == 0 && second.is_finite() {
+            if raise == 0.0 && self.owner[arc.column as usize].is_some() && second.is_finite() {
                 arc = other;
-                if self.capacity[arc.column as usize] == 0 {
+                if self.owner[arc.column as usize].is_some() {
                     // Both are taken, and nothing would be gained by taking one.
                     continue;
                 }
             }
             let j = arc.column as usize;
-            if let Some(owner) = self.flows[j].pop() {
-                self.supply[owner.row as usize] = 1;
-                free.push_back(owner.row);
+            if let Some((row, _)) = self.owner[j].replace((i, arc.cost)) {
+                self.assigned[row as usize] = false;
+                free.push_back(row);
             }
-            self.flows[j].push(Flow { row: i, amount: 1, cost: arc.cost });
-            (self.supply[i as usize], self.capacity[j]) = (0, 0);
+            self.assigned[i as usize] = true;
         }
     }
 
-    /// Dijkstra's search from a row to the nearest column with room.
+    /// Dijkstra's search from a row to the nearest free column.
     fn shortest(&mut self, source: usize) -> usize {
         self.search.clear();
         self.paths += 1;
         self.visit(source, 0.0, NONE);
         let m = self.v.len();
         loop {
-            // Mass balances, so that a row with supply always reaches a column with room.
+            // As many columns as rows: a free row always reaches a free column.
             let Some(Event { key, what }) = self.search.heap.pop() else { unreachable!() };
             let what = what as usize;
             if what >= m {
@@ -225,14 +208,9 @@ impl<'a> Network<'a> {
             } else if !self.search.closed[what] {
                 self.search.closed[what] = true;
                 self.search.scanned.push(what as u32);
-                if self.capacity[what] > 0 {
-                    return what;
-                }
-                for k in 0..self.flows[what].len() {
-                    let row = self.flows[what][k].row as usize;
-                    if self.search.row_distance[row].is_infinite() {
-                        self.visit(row, key, what as u32);
-                    }
+                match self.owner[what] {
+                    None => return what,
+                    Some((row, _)) => self.visit(row as usize, key, what as u32),
                 }
             }
         }
@@ -260,7 +238,7 @@ impl<'a> Network<'a> {
                 search.distance[j] = there;
                 search.from[j] = (row as u32, arc.cost);
                 search.heap.push(Event { key: there, what: arc.column });
-                if self.capacity[j] > 0 {
+                if self.owner[j].is_none() {
                     search.nearest = there;
                 }
             }
@@ -282,46 +260,17 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// Sends what the path carries.
+    /// Shifts the owners along the path.
     fn augment(&mut self, source: usize, end: usize) {
-        let mut amount = self.supply[source].min(self.capacity[end]);
-        self.walk(end, |flow, _| amount = amount.min(flow));
-        self.supply[source] -= amount;
-        self.capacity[end] -= amount;
+        self.assigned[source] = true;
         let mut column = end;
         loop {
             let (row, cost) = self.search.from[column];
-            add(&mut self.flows[column], Flow { row, amount, cost });
-            let through = self.search.through[row as usize];
-            if through == NONE {
+            self.owner[column] = Some((row, cost));
+            if self.search.through[row as usize] == NONE {
                 return;
             }
-            add(&mut self.flows[through as usize], Flow { row, amount: -amount, cost: 0.0 });
-            column = through as usize;
+            column = self.search.through[row as usize] as usize;
         }
-    }
-
-    /// Calls back with what flows on each arc that the path takes backwards.
-    fn walk(&self, end: usize, mut on: impl FnMut(i64, usize)) {
-        let mut row = self.search.from[end].0;
-        while self.search.through[row as usize] != NONE {
-            let column = self.search.through[row as usize] as usize;
-            let flow = self.flows[column].iter().find(|f| f.row == row);
-            on(flow.map_or(0, |f| f.amount), column);
-            row = self.search.from[column].0;
-        }
-    }
-}
-
-/// Adds to what flows from a row; an arc without flow is dropped.
-fn add(flows: &mut Vec<Flow>, change: Flow) {
-    match flows.iter().position(|f| f.row == change.row) {
-        Some(k) => {
-            flows[k].amount += change.amount;
-            if flows[k].amount == 0 {
-                flows.swap_remove(k);
-            }
-        }
-        None => flows.push(change),
     }
 }

@@ -4,7 +4,9 @@ mod exact;
 mod frechet;
 mod kernels;
 mod manifolds;
+mod relaxed;
 mod resampling;
+mod shapes;
 mod sinkhorn;
 
 use proptest::prelude::*;

@@ -1,0 +1,85 @@
+//! Our side of `benches/peers/ot_peer.py`: solves the transport problem in a file.
+//!
+//! A line `TASK FILE REPEATS EPSILON RHO` on standard input answers `seconds value error`, the
+//! seconds being the least processor time of the repeats. Tasks: `exact`, `sinkhorn`, `unbalanced`,
+//! `sliced`. A file holds little-endian f64: n, m, d, k, then x, y, a, b and k directions.
+//!
+//! python benches/peers/ot_peer.py
+use std::io::{BufRead, Write};
+use transport::ot::cost::Euclidean;
+use transport::ot::sliced::{Samples, sliced};
+use transport::ot::{OtError, Sinkhorn, Unbalanced, exact};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Processor seconds of all threads, where the system tells; else seconds.
+fn clock() -> f64 {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        return now.expect("after 1970").as_secs_f64();
+    };
+    let spent = |task: std::fs::DirEntry| -> Option<f64> {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    tasks.flatten().filter_map(spent).sum::<f64>() * 1e-9
+}
+
+struct Problem {
+    d: usize,
+    parts: [Vec<f64>; 5],
+}
+
+fn read(path: &str) -> Problem {
+    let bytes = std::fs::read(path).expect("a file");
+    let words: Vec<f64> =
+        bytes.as_chunks::<8>().0.iter().map(|word| f64::from_le_bytes(*word)).collect();
+    let [n, m, d, k] = [0, 1, 2, 3].map(|i| words[i] as usize);
+    let mut rest = &words[4..];
+    let parts = [n * d, m * d, n, m, k * d].map(|size| {
+        let (part, after) = rest.split_at(size);
+        rest = after;
+        part.to_vec()
+    });
+    Problem { d, parts }
+}
+
+/// Value and marginal error.
+fn solve(task: &str, problem: &Problem, epsilon: f64, rho: f64) -> Result<(f64, f64), OtError> {
+    let [x, y, a, b, theta] = &problem.parts;
+    let sinkhorn = Sinkhorn::new(epsilon).max_iterations(100_000);
+    match task {
+        "exact" => {
+            let plan = exact(&Euclidean::squared(x, y, problem.d)?, a, b)?;
+            Ok((plan.value, plan.effort.error))
+        }
+        "sinkhorn" => {
+            let plan = sinkhorn.solve(&Euclidean::squared(x, y, problem.d)?, a, b)?.converged()?;
+            Ok((plan.cost, plan.effort.error))
+        }
+        "unbalanced" => {
+            let solver = Unbalanced { sinkhorn, rho: [rho; 2] };
+            let plan = solver.solve(&Euclidean::squared(x, y, problem.d)?, a, b)?.converged()?;
+            Ok((plan.cost, plan.effort.error))
+        }
+        _ => sliced(&Samples { x, y, a, b, d: problem.d }, theta, 2.0).map(|value| (value, 0.0)),
+    }
+}
+
+fn main() {
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [task, path, repeats, epsilon, rho] = words[..] else { continue };
+        let number = |word: &str| word.parse::<f64>().expect("a number");
+        let problem = read(path);
+        let (mut least, mut answer) = (f64::INFINITY, (f64::NAN, f64::NAN));
+        for _ in 0..number(repeats) as usize {
+            let start = clock();
+            answer = solve(task, &problem, number(epsilon), number(rho)).expect("a solution");
+            least = least.min(clock() - start);
+        }
+        println!("{least:e} {:e} {:e}", answer.0, answer.1);
+        std::io::stdout().flush().expect("an open pipe");
+    }
+}

@@ -1,0 +1,158 @@
+//! The network simplex method on a few arcs of each row, with all arcs priced at the end.
+//!
+//! ```text
+//! pivot among the listed arcs until none has c − u − v < 0;
+//! look at all arcs; list those that have; again, until there are none
+//! ```
+//!
+//! Masses are perturbed (each row by 1, the last column by n, in units that are coarser by
+//! `2n + 2`), so that no pivot is empty and no basis returns; rounding the flows takes that back.
+//!
+//! # References
+//! Charnes (1952), "Optimality and degeneracy in linear programming" (the perturbation); Schmitzer
+//! (2016), "A sparse multiscale algorithm for dense optimal transport" (listed arcs).
+
+use super::Optimum;
+use super::arcs::{Arcs, Part};
+use super::tree::{Link, Tree};
+use rayon::prelude::*;
+
+/// Arcs of each row that are listed at first.
+const LISTED: usize = 24;
+/// Arcs of a row that are added at a time when all are looked at.
+const ADDED: usize = 4;
+/// The reduced cost, relative to the largest cost in the basis, that counts as negative.
+const NEGATIVE: f64 = -1e-13;
+
+/// Solves the program; every mass is positive, `v` are potentials to start from.
+pub(super) fn solve(part: Part<'_>, supply: &[i64], capacity: &[i64], v: &[f64]) -> Optimum {
+    let (n, m) = (supply.len(), capacity.len());
+    let grain = 2 * n as i64 + 2;
+    let mut rows: Vec<i64> = supply.iter().map(|s| s * grain + 1).collect();
+    let mut columns: Vec<i64> = capacity.iter().map(|c| c * grain).collect();
+    columns[m - 1] += n as i64;
+    let arcs = Arcs::new(part, v, LISTED);
+    let mut tree = Tree::new(n, m, &greedy(part, &arcs, &mut rows, &mut columns, v));
+    let mut listed: Vec<Link> = (0..n).flat_map(|i| links(&arcs, i)).collect();
+    let mut pivots = 0;
+    loop {
+        pivots += pivot_all(&mut tree, &listed);
+        let found = negative(part, &tree);
+        if found.is_empty() {
+            break;
+        }
+        listed.extend(found);
+    }
+    let whole = |flow: i64| (flow + grain / 2).div_euclid(grain);
+    let total = supply.iter().sum::<i64>() as f64;
+    let links = tree.links().map(|(link, flow)| (link, whole(flow) as f64 / total));
+    let links = links.filter(|(_, share)| *share > 0.0).collect();
+    Optimum { links, u: tree.u().to_vec(), v: tree.v().to_vec(), iterations: pivots }
+}
+
+fn links<'a>(arcs: &'a Arcs<'_>, i: usize) -> impl Iterator<Item = Link> + 'a {
+    arcs.of(i).iter().map(move |a| Link { row: i as u32, column: a.column, cost: a.cost })
+}
+
+/// A first basis: the listed arcs carry what they can, the tightest first.
+///
+/// Each step empties a row or fills a column, never both before the last: a tree.
+fn greedy(
+    part: Part<'_>,
+    arcs: &Arcs<'_>,
+    rows: &mut [i64],
+    columns: &mut [i64],
+    v: &[f64],
+) -> Vec<(Link, i64)> {
+    let mut basis = Vec::with_capacity(rows.len() + columns.len());
+    let mut send = |row: &mut i64, columns: &mut [i64], link: Link| {
+        let room = &mut columns[link.column as usize];
+        let amount = (*row).min(*room);
+        if amount > 0 {
+            (*row, *room) = (*row - amount, *room - amount);
+            basis.push((link, amount));
+        }
+    };
+    for link in by_tightness(arcs, rows.len(), v) {
+        send(&mut rows[link.row as usize], columns, link);
+    }
+    // What found no room near looks at all columns that have some left.
+    let mut open: Vec<usize> = (0..columns.len()).filter(|&j| columns[j] > 0).collect();
+    let mut scratch = Default::default();
+    for (i, row) in rows.iter_mut().enumerate().filter(|(_, row)| **row > 0) {
+        let costs = part.row(i, &mut scratch);
+        while *row > 0 {
+            open.retain(|&j| columns[j] > 0);
+            let least =
+                open.iter().min_by(|&&x, &&y| (costs[x] - v[x]).total_cmp(&(costs[y] - v[y])));
+            let Some(&j) = least else { return basis };
+            send(row, columns, Link { row: i as u32, column: j as u32, cost: costs[j] });
+        }
+    }
+    basis
+}
+
+/// The listed arcs by `c − v`, counted from the least of their row.
+fn by_tightness(arcs: &Arcs<'_>, n: usize, v: &[f64]) -> Vec<Link> {
+    let reduced = |l: &Link| l.cost - v[l.column as usize];
+    let row = |i: usize| {
+        let least = links(arcs, i).map(|l| reduced(&l)).fold(f64::INFINITY, f64::min);
+        links(arcs, i).map(move |l| (l.cost - v[l.column as usize] - least, l))
+    };
+    let mut all: Vec<(f64, Link)> = (0..n).flat_map(row).collect();
+    all.sort_by(|x, y| x.0.total_cmp(&y.0));
+    all.into_iter().map(|(_, link)| link).collect()
+}
+
+/// Pivots until no listed arc is negative: the most negative of a block goes in, then the next
+/// block.
+fn pivot_all(tree: &mut Tree, listed: &[Link]) -> usize {
+    let block = ((listed.len() as f64).sqrt() as usize).max(32);
+    let bar = bar(tree);
+    let (mut pivots, mut clean, mut at) = (0, 0, 0);
+    while clean < listed.len() {
+        let end = (at + block).min(listed.len());
+        let mut least = (bar, None);
+        for link in &listed[at..end] {
+            let reduced = tree.reduced(link);
+            if reduced < least.0 {
+                least = (reduced, Some(link));
+            }
+        }
+        clean += end - at;
+        at = if end == listed.len() { 0 } else { end };
+        if let Some(link) = least.1 {
+            tree.pivot(link);
+            (pivots, clean) = (pivots + 1, 0);
+        }
+    }
+    pivots
+}
+
+/// The reduced cost from which an arc counts as negative.
+fn bar(tree: &Tree) -> f64 {
+    let largest = tree.links().fold(0f64, |m, (link, _)| m.max(link.cost.abs()));
+    let potential = tree.u().iter().chain(tree.v()).fold(0f64, |m, p| m.max(p.abs()));
+    NEGATIVE * largest.max(potential)
+}
+
+/// The most negative arcs of each row, of all that there are.
+fn negative(part: Part<'_>, tree: &Tree) -> Vec<Link> {
+    let bar = bar(tree);
+    let (u, v) = (tree.u(), tree.v());
+    let row = |scratch: &mut [Vec<f64>; 2], i: usize| {
+        let costs = part.row(i, scratch);
+        let limit = u[i] + bar;
+        let none = costs.iter().zip(v).fold(true, |none, (c, v)| none & (c - v >= limit));
+        if none {
+            return Vec::new();
+        }
+        let negative = (0..costs.len()).filter(|&j| costs[j] - v[j] < limit);
+        let mut found: Vec<usize> = negative.collect();
+        found.sort_unstable_by(|&x, &y| (costs[x] - v[x]).total_cmp(&(costs[y] - v[y])));
+        found.truncate(ADDED);
+        let link = |j: usize| Link { row: i as u32, column: j as u32, cost: costs[j] };
+        found.into_iter().map(link).collect()
+    };
+    (0..u.len()).into_par_iter().map_init(Default::default, row).flatten().collect()
+}
