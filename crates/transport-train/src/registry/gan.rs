@@ -55,14 +55,8 @@ const PLAIN: Preset = Preset {
 pub(super) const MINIMAX: Preset = PLAIN;
 pub(super) const F_DIVERGENCE: Preset =
     Preset { loss: "kl", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
-pub(super) const SPECTRAL: Preset = Preset {
-    loss: "hinge",
-    norm: "spectral",
-    bound: 4.0,
-    fourier: 0,
-    generator_rate: 0.125,
-    ..PLAIN
-};
+pub(super) const SPECTRAL: Preset =
+    Preset { loss: "hinge", norm: "spectral", turns: 0.7, generator_rate: 0.06, ..PLAIN };
 pub(super) const CLIPPED: Preset =
     Preset { loss: "wasserstein", penalty: "clip", weight: 0.05, critic_steps: 5, ..PLAIN };
 pub(super) const GRADIENT_PENALTY: Preset = Preset {
@@ -70,6 +64,7 @@ pub(super) const GRADIENT_PENALTY: Preset = Preset {
     penalty: "gradient",
     weight: 0.1,
     start: 10.0,
+    turns: 1.4,
     generator_rate: 0.08,
     ..PLAIN
 };
