@@ -99,7 +99,7 @@ impl Divergence {
     }
 
     /// The output that attains the divergence where the log-density ratio is `ln p/q = r`:
-    /// `g(v) = f′(eʳ)`; the total variation's is infinite, with the sign of `r`.
+    /// `g(v) = f′(eʳ)`; the total variation's is infinite, with the sign of `r`, and free at 0.
     #[must_use]
     pub fn optimum(self, r: f64) -> f64 {
         match self {
@@ -107,6 +107,7 @@ impl Divergence {
             Self::ReverseKl | Self::JensenShannon => r,
             Self::Pearson => 2.0 * r.exp_m1(),
             Self::Hellinger => 0.5 * r,
+            Self::TotalVariation if r == 0.0 => 0.0,
             Self::TotalVariation => f64::INFINITY * r,
         }
     }

@@ -2,12 +2,12 @@
 
 use super::chunks::chunked;
 use super::{Capabilities, Entry, Generator, OpenError};
-use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty};
+use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty, canvas};
 use crate::config::{Config, ConfigError, SampleConfig, nearest, suggestion};
 use crate::optim::Betas;
-use crate::problem::{Problem, Schema, Shape};
+use crate::problem::{Problem, Shape};
 use crate::trainer::{LoopConfig, Training};
-use crate::weights::{Array, Weights, WeightsError};
+use crate::weights::Weights;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -31,6 +31,10 @@ pub(super) struct Preset {
     norm: &'static str,
     bound: f64,
     net: &'static str,
+    /// Fourier features of the critic.
+    fourier: usize,
+    turns: f64,
+    generator_rate: f64,
     critic_steps: u64,
 }
 
@@ -42,23 +46,34 @@ const PLAIN: Preset = Preset {
     norm: "none",
     bound: 1.0,
     net: "mlp",
+    fourier: 16,
+    turns: 1.0,
+    generator_rate: 0.25,
     critic_steps: 1,
 };
 
 pub(super) const MINIMAX: Preset = PLAIN;
 pub(super) const F_DIVERGENCE: Preset =
-    Preset { loss: "kl", penalty: "r1", weight: 0.1, start: 1.0, ..PLAIN };
-pub(super) const SPECTRAL: Preset = Preset { loss: "hinge", norm: "spectral", bound: 4.0, ..PLAIN };
+    Preset { loss: "kl", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
+pub(super) const SPECTRAL: Preset =
+    Preset { loss: "hinge", norm: "spectral", turns: 0.7, generator_rate: 0.06, ..PLAIN };
 pub(super) const CLIPPED: Preset =
     Preset { loss: "wasserstein", penalty: "clip", weight: 0.05, critic_steps: 5, ..PLAIN };
-pub(super) const GRADIENT_PENALTY: Preset =
-    Preset { loss: "wasserstein", penalty: "gradient", weight: 1.0, critic_steps: 2, ..PLAIN };
+pub(super) const GRADIENT_PENALTY: Preset = Preset {
+    loss: "wasserstein",
+    penalty: "gradient",
+    weight: 0.1,
+    start: 10.0,
+    turns: 1.4,
+    generator_rate: 0.08,
+    ..PLAIN
+};
 pub(super) const R1: Preset =
     Preset { loss: "non-saturating", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
 pub(super) const R3: Preset =
     Preset { loss: "relativistic", penalty: "r1-r2", weight: 0.1, start: 30.0, ..PLAIN };
 pub(super) const DCGAN: Preset =
-    Preset { loss: "non-saturating", penalty: "r1", weight: 1.0, net: "conv", ..PLAIN };
+    Preset { loss: "non-saturating", penalty: "r1", weight: 1.0, net: "conv", fourier: 0, ..PLAIN };
 
 /// A registered GAN.
 #[derive(Clone, Copy, Debug)]
@@ -113,13 +128,15 @@ const NORMS: [(&str, Normalisation); 3] = [
     ("batch", Normalisation::Batch),
 ];
 
+fn unknown(what: &str, name: &str, known: &[&'static str]) -> String {
+    format!("unknown {what} `{name}`{}", suggestion(nearest(name, known).as_deref(), known))
+}
+
 /// The value of a name in a list, or an error with the list.
 fn named<T: Copy>(what: &str, name: &str, known: &[(&'static str, T)]) -> Result<T, String> {
     let found = known.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
-    found.ok_or_else(|| {
-        let names: Vec<&'static str> = known.iter().map(|(n, _)| *n).collect();
-        format!("unknown {what} `{name}`{}", suggestion(nearest(name, &names).as_deref(), &names))
-    })
+    let names = || known.iter().map(|(n, _)| *n).collect::<Vec<_>>();
+    found.ok_or_else(|| unknown(what, name, &names()))
 }
 
 impl Settings {
@@ -127,8 +144,8 @@ impl Settings {
         let conv = preset.net == "conv";
         Self {
             net: preset.net.to_owned(),
-            latent: if conv { 64 } else { 8 },
-            coins: 0,
+            latent: if conv { 64 } else { 16 },
+            coins: if conv { 0 } else { 8 },
             width: 128,
             depth: 3,
             stages: 2,
@@ -140,14 +157,14 @@ impl Settings {
             critic_norm: preset.norm.to_owned(),
             critic_bound: preset.bound,
             bend: Bend::Leaky,
-            fourier: 0,
-            turns: 0.5,
+            fourier: preset.fourier,
+            turns: preset.turns,
             loss: preset.loss.to_owned(),
             penalty: preset.penalty.to_owned(),
             penalty_weight: preset.weight,
             penalty_start: preset.start,
             critic_steps: preset.critic_steps,
-            generator_rate: 0.25,
+            generator_rate: preset.generator_rate,
             critic_rate: 0.25,
             beta1: 0.0,
             beta2: 0.99,
@@ -185,12 +202,9 @@ impl Settings {
     }
 
     fn game(&self) -> Result<GameConfig, String> {
-        let penalty = match Penalty::by_name(&self.penalty, self.penalty_weight) {
-            Some(penalty) => penalty.map_err(|e| e.to_string())?,
-            None => named("penalty", &self.penalty, &Penalty::NAMES.map(|name| (name, ()))).map(
-                |()| Penalty::None, // not reached: a known name has a penalty
-            )?,
-        };
+        let penalty = Penalty::by_name(&self.penalty, self.penalty_weight)
+            .ok_or_else(|| unknown("penalty", &self.penalty, &Penalty::NAMES))?
+            .map_err(|e| e.to_string())?;
         Ok(GameConfig {
             train: LoopConfig::default(),
             optim: crate::optim::OptimConfig::default(),
@@ -279,8 +293,8 @@ impl Entry for Family {
         let plan = self.plan(&config.model.settings)?;
         let game = GameConfig { train: config.train, optim: config.optim, ..plan.game };
         let (rows, noise) = (Arc::clone(&problem.rows), Noise::new(config.train.seed, 1));
-        let canvas = canvas(&problem.schema);
-        let kept = canvas.as_ref().map(keep).unwrap_or_default();
+        let canvas = canvas::of(&problem.schema);
+        let kept = canvas.as_ref().map(canvas::keep).unwrap_or_default();
         let seen = Seen { dim: rows.dim, context: rows.context_dim, canvas };
         let begin = || -> Result<Adversarial, GanError> {
             let generator = Map::new(&plan.generator, &seen, &noise.purpose("init"), space)?;
@@ -299,62 +313,11 @@ impl Entry for Family {
     ) -> Result<Box<dyn Generator>, OpenError> {
         let plan = self.plan(&config.model.settings)?;
         let Shape { dim, context, .. } = *shape;
-        let seen = Seen { dim, context, canvas: kept(shape, weights)? };
+        let seen = Seen { dim, context, canvas: canvas::kept(shape, weights)? };
         let blank = Map::new(&plan.generator, &seen, &Noise::new(0, 1), space)
             .map_err(|e| self.wrong(e.to_string()))?;
         Ok(Box::new(Pushing { map: weights.fill(blank)?, context, space: space.clone() }))
     }
-}
-
-/// The image that rows of this schema stand in, with what the constant pixels hold.
-fn canvas(schema: &Schema) -> Option<Canvas> {
-    let (image, scaler) = (schema.image?, &schema.scaler);
-    let scale = scaler.common_scale()?;
-    let constant = scaler.constant_columns();
-    let columns: Vec<usize> = (0..image.len()).filter(|p| !constant.contains(p)).collect();
-    // What is 0 in the model's space, and the constants, in data units.
-    let origin = scaler.inverse(&vec![0.0; columns.len()]);
-    let mean = *origin.get(*columns.first()?)?;
-    let scaled = |value: f64| (value - mean) / scale;
-    let background = origin.iter().map(|value| scaled(*value)).collect();
-    let bounds = schema.range.map(|(low, high)| (scaled(low), scaled(high)));
-    let (channels, height, width) = (image.channels, image.height, image.width);
-    Some(Canvas { pixels: Pixels { channels, height, width }, columns, background, bounds })
-}
-
-const COLUMNS: &str = "canvas/columns";
-const BACKGROUND: &str = "canvas/background";
-const BOUNDS: &str = "canvas/bounds";
-
-/// A canvas as arrays of a model file.
-fn keep(canvas: &Canvas) -> Weights {
-    let array = |values: Vec<f32>| Array { shape: vec![values.len()], values };
-    let bounds = canvas.bounds.map_or(Vec::new(), |(low, high)| vec![low as f32, high as f32]);
-    let columns = canvas.columns.iter().map(|p| *p as f32).collect();
-    let background = canvas.background.iter().map(|v| *v as f32).collect();
-    let parts = [(COLUMNS, columns), (BACKGROUND, background), (BOUNDS, bounds)];
-    Weights(parts.map(|(name, values)| (name.to_owned(), array(values))).into())
-}
-
-/// The canvas that [`keep`] wrote.
-fn kept(shape: &Shape, weights: &Weights) -> Result<Option<Canvas>, WeightsError> {
-    let Some(image) = shape.image.filter(|_| weights.0.contains_key(COLUMNS)) else {
-        return Ok(None);
-    };
-    let wide = |array: &Array| array.values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
-    let columns = wide(weights.get(COLUMNS, &[shape.dim])?);
-    let bounds = weights.get(BOUNDS, &[2]).or_else(|_| weights.get(BOUNDS, &[0]))?;
-    let bounds = match wide(bounds)[..] {
-        [low, high] => Some((low, high)),
-        _ => None,
-    };
-    let (channels, height, width) = (image.channels, image.height, image.width);
-    Ok(Some(Canvas {
-        pixels: Pixels { channels, height, width },
-        columns: columns.into_iter().map(|p| p as usize).collect(),
-        background: wide(weights.get(BACKGROUND, &[image.len()])?),
-        bounds,
-    }))
 }
 
 /// Rows of a chunk: small enough that its activations stay in a core's cache.

@@ -158,7 +158,14 @@ fn a_game_learns_two_modes() {
     let path = root.path().join("modes.csv");
     let rows: Vec<String> = x.iter().map(f64::to_string).collect();
     std::fs::write(&path, format!("x\n{}\n", rows.join("\n"))).unwrap();
-    let settings = [("width", 32.into()), ("critic_width", 32.into()), ("coins", 4.into())];
+    let settings = [
+        ("width", 32.into()),
+        ("critic_width", 32.into()),
+        ("latent", 4.into()),
+        ("coins", 4.into()),
+        ("fourier", 0.into()),
+        ("penalty_start", 1.0.into()),
+    ];
     let mut config = small("r1-gan", path.to_str().unwrap(), 600, &settings);
     config.train.batch_size = 128;
     config.optim.ema = 0.99;
