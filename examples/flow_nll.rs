@@ -139,9 +139,10 @@ fn request() -> Result<Request, Failure> {
 
 fn flow(config: &FlowConfig, train: &Part, seed: u64, blocks: bool, space: &Space) -> Flow {
     let Part(values, d) = train;
-    let model = Flow::new(config, *d, 0, &Noise::new(seed, 1), space);
+    let noise = Noise::new(seed, 1);
+    let model = Flow::new(config, *d, 0, &noise, space);
     if !blocks {
-        return model.plain();
+        return model.plain(&noise, space);
     }
     let n = (values.len() / d).min(1024);
     model.started(space.tensor_f32(values[..n * d].to_vec(), [n, *d]), None)

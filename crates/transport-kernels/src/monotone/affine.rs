@@ -29,8 +29,8 @@ impl Map for Shift {
         out: &mut [Lanes],
     ) -> Lanes {
         let sign = if way == Way::Along { 1.0 } else { -1.0 };
-        for l in 0..LANES {
-            out[0][l] = sign * g.value[l];
+        for (out, g) in out[0].iter_mut().zip(&g.value) {
+            *out = sign * g;
         }
         g.value
     }

@@ -67,7 +67,7 @@ fn plain_flows_are_invertible_with_the_jacobian_they_claim() {
     for config in configs() {
         for (d, context) in [(2, 0), (5, 2)] {
             let fresh = Flow::new(&config, d, context, &Noise::new(5, 1), &space);
-            let model = perturbed(fresh.plain());
+            let model = perturbed(fresh.plain(&Noise::new(6, 1), &space));
             let c = (context > 0).then(|| Noise::new(9, 20).normal(context, &space));
             let map = model.given(c);
             let x = points(20, d, &space).mul_scalar(0.3);
@@ -93,7 +93,8 @@ fn plain_flows_have_the_sizes_of_zukos() {
         (Reading::Autoregressive, spline, 40_734),
     ] {
         let config = FlowConfig { reading, element, layers: 3, net };
-        let model = Flow::new(&config, 6, 0, &Noise::new(0, 1), &space).plain();
+        let model = Flow::new(&config, 6, 0, &Noise::new(0, 1), &space);
+        let model = model.plain(&Noise::new(1, 1), &space);
         assert_eq!(model.num_params(), count, "{config:?}");
     }
 }
