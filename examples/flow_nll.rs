@@ -141,10 +141,11 @@ fn request() -> Result<Request, Failure> {
 
 fn flow(config: &FlowConfig, train: &Part, seed: u64, blocks: bool, space: &Space) -> Flow {
     let Part(values, d) = train;
+    let noise = Noise::new(seed, 1);
     // The configurations are ours, and the tables have several columns.
-    let model = Flow::new(config, *d, 0, &Noise::new(seed, 1), space).expect("a flow of that kind");
+    let model = Flow::new(config, *d, 0, &noise, space).expect("a flow of that kind");
     if !blocks {
-        return model.plain();
+        return model.plain(&noise, space);
     }
     let n = (values.len() / d).min(1024);
     model.started(space.tensor_f32(values[..n * d].to_vec(), [n, *d]), None)

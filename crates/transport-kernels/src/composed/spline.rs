@@ -99,9 +99,9 @@ fn one_hot(x: &Tensor<2>, edges: &Tensor<3>) -> Tensor<3> {
     Tensor::cat(vec![first, later], 2) - next
 }
 
-/// Where `|x| ≤ B`.
+/// Where `|x| < B`.
 fn inside(x: &Tensor<2>) -> Tensor<2, Bool> {
-    x.clone().detach().abs().lower_equal_scalar(BOUND)
+    x.clone().detach().abs().lower_scalar(BOUND)
 }
 
 /// `log f′` at ξ.
@@ -175,5 +175,7 @@ fn outside(
     log_slope: Tensor<2>,
 ) -> (Tensor<2>, Tensor<2>) {
     let flat = log_slope.zeros_like();
+    // Rounding must not carry an inner point past the end of the box.
+    let value = value.clamp(-BOUND, BOUND);
     (x.mask_where(within.clone(), value), flat.mask_where(within, log_slope))
 }

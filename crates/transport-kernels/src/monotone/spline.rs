@@ -197,8 +197,9 @@ impl Map for Spline {
                 }
                 Way::Back => (fma::<FMA>(BOX, fma::<FMA>(xi, bin.width[l], bin.left[l]), -B), -log),
             };
-            let inside = x[l].abs() <= B;
-            value[l] = if inside { inner } else { x[l] };
+            let inside = x[l].abs() < B;
+            // Rounding must not carry an inner point past the end of the box.
+            value[l] = if inside { inner.clamp(-B, B) } else { x[l] };
             log_slope[l] = if inside { log } else { 0.0 };
         }
         (value, log_slope)
@@ -234,7 +235,7 @@ impl Map for Spline {
             let log_xi = m_xi * over_m - 2.0 * bend * turn * over_d;
             let log_x = log_xi * over_w * (1.0 / BOX);
 
-            let inside = x[l].abs() <= B;
+            let inside = x[l].abs() < B;
             let (value, log) = if inside { (g.value[l], g.log_slope[l]) } else { (0.0, 0.0) };
             let (moved, by_f, by_log) = match way {
                 Way::Along => (fma::<FMA>(value, slope, log * log_x), value, log),

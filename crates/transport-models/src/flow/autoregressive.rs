@@ -54,9 +54,10 @@ impl Autoregressive {
         theta.reshape([n, d, features * per]).narrow(2, 0, per)
     }
 
-    /// The layer with a network in its plain form.
-    pub(super) fn plain(self) -> Self {
-        Self { conditioner: self.conditioner.plain(), ..self }
+    /// The fresh layer with a network in its plain form.
+    pub(super) fn plain(self, noise: &Noise, space: &Space) -> Self {
+        let gain = self.element.plain_gain();
+        Self { conditioner: self.conditioner.plain(gain, noise, space), ..self }
     }
 
     /// [`Self::push`] of a map that has a kernel: where coordinate `i` gets its value it held `zᵢ`,

@@ -55,9 +55,10 @@ impl Coupling {
         Self { conditioner, element, kept: kept.into(), moved: moved.into() }
     }
 
-    /// The layer with a network in its plain form.
-    pub(super) fn plain(self) -> Self {
-        Self { conditioner: self.conditioner.plain(), ..self }
+    /// The fresh layer with a network in its plain form.
+    pub(super) fn plain(self, noise: &Noise, space: &Space) -> Self {
+        let gain = self.element.plain_gain();
+        Self { conditioner: self.conditioner.plain(gain, noise, space), ..self }
     }
 
     /// A map that has a kernel on the moved coordinates, given the kept ones.

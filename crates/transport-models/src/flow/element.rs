@@ -73,6 +73,12 @@ impl Element {
         }
     }
 
+    /// What the outputs of a plain network start from: splines from the identity, affine maps a
+    /// little away from it.
+    pub(super) fn plain_gain(self) -> f64 {
+        if matches!(self, Self::Affine) { 1.0 } else { 0.0 }
+    }
+
     /// `f(z; θ)` and `log f′(z; θ)`.
     ///
     /// # Shapes

@@ -1,9 +1,10 @@
 //! The transforms alone.
 
 use super::{Flow, Layer};
+use transport_core::{Noise, Space};
 
 impl Flow {
-    /// The flow without linear layers and actnorms, its networks in their plain form
+    /// A fresh flow without linear layers and actnorms, its networks in their plain form
     /// ([`crate::net::Conditioner`]): what papers and other libraries call RealNVP, MAF and RQ-NSF.
     ///
     /// ```text
@@ -15,17 +16,20 @@ impl Flow {
     /// # Checked by
     /// `tests/it/flows.rs`
     #[must_use]
-    pub fn plain(mut self) -> Self {
+    pub fn plain(mut self, noise: &Noise, space: &Space) -> Self {
         let (layers, reversed) =
             (std::mem::take(&mut self.layers), std::mem::take(&mut self.reversed));
         for (k, layer) in layers.into_iter().enumerate() {
             if reversed.contains(&k) {
                 self.reversed.push(self.layers.len());
             }
+            let noise = noise.purpose(&format!("plain.{k}"));
             match layer {
-                Layer::Coupling(layer) => self.layers.push(Layer::Coupling(layer.plain())),
+                Layer::Coupling(layer) => {
+                    self.layers.push(Layer::Coupling(layer.plain(&noise, space)))
+                }
                 Layer::Autoregressive(layer) => {
-                    self.layers.push(Layer::Autoregressive(layer.plain()));
+                    self.layers.push(Layer::Autoregressive(layer.plain(&noise, space)));
                 }
                 Layer::Inverse(layer) => self.layers.push(Layer::Inverse(layer.plain())),
                 Layer::ActNorm(_) | Layer::Linear(_) => {}

@@ -116,17 +116,18 @@ impl Conditioner {
     }
 
     /// A fresh network in its plain form: hidden units start from weights within ±1/√n, a third of
-    /// the variance that residual ones start from.
+    /// the variance that residual ones start from, and outputs from weights within ±gain/√n.
     #[must_use]
-    pub fn plain(self) -> Self {
-        let gain = 1.0 / 3f64.sqrt();
-        let calm = |layer: Dense| layer.scaled(gain);
+    pub fn plain(self, gain: f64, noise: &Noise, space: &Space) -> Self {
+        let calm = |layer: Dense| layer.scaled(1.0 / 3f64.sqrt());
+        let [width, outputs] = self.output.jacobian().dims();
         Self {
             input: calm(self.input),
             context: self.context.map(calm),
             hidden: self.hidden.into_iter().map(calm).collect(),
+            output: Dense::new(width, outputs, gain, &noise.purpose("output"), space),
+            masks: self.masks,
             plain: true,
-            ..self
         }
     }
 

@@ -143,7 +143,7 @@ fn plain_flows_are_invertible_with_the_jacobian_they_claim() {
     for config in unbounded() {
         for (d, context) in [(2, 0), (5, 2)] {
             let fresh = Flow::new(&config, d, context, &Noise::new(5, 1), &space).unwrap();
-            let model = perturbed(fresh.plain());
+            let model = perturbed(fresh.plain(&Noise::new(6, 1), &space));
             let c = (context > 0).then(|| Noise::new(9, 20).normal(context, &space));
             let map = model.given(c);
             let z = points(&config, 20, d, &space).mul_scalar(0.3);
@@ -170,7 +170,8 @@ fn plain_flows_have_the_sizes_of_zukos() {
     ] {
         let reference = Reference::Gaussian;
         let config = FlowConfig { reading, element, layers: 3, net, reference };
-        let model = Flow::new(&config, 6, 0, &Noise::new(0, 1), &space).unwrap().plain();
+        let model = Flow::new(&config, 6, 0, &Noise::new(0, 1), &space).unwrap();
+        let model = model.plain(&Noise::new(1, 1), &space);
         assert_eq!(model.num_params(), count, "{config:?}");
     }
 }

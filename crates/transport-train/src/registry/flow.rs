@@ -104,7 +104,7 @@ impl Family {
     ) -> Result<Flow, ConfigError> {
         let (config, plain) = self.settings(table)?;
         let model = Flow::new(&config, dim, context, noise, space).map_err(|e| self.refused(e))?;
-        Ok(if plain { model.plain() } else { model })
+        Ok(if plain { model.plain(noise, space) } else { model })
     }
 }
 
