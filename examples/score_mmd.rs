@@ -57,7 +57,7 @@ fn trained(steps: u64, space: &Space) -> Result<Dynamics, Fault> {
     let model = Dynamics::new(&config, 2, 0, &Noise::new(0, 1), space);
     let states = law.draws(&Noise::new(1, 200_000)).into_iter().map(|v| v as f32).collect();
     let rows = Arc::new(Rows { states, dim: 2, contexts: vec![], context_dim: 0 });
-    let train = LoopConfig { steps, batch_size: 512, shards: 1, seed: 0 };
+    let train = LoopConfig { steps, batch_size: 512, shards: 1, ..LoopConfig::default() };
     let objective =
         DenoisingScoreMatching { times: TimeLaw::LogSnr, weighting: Weighting::Likelihood };
     let optim = OptimConfig::default();
