@@ -124,13 +124,8 @@ impl Lab {
         let model = Dynamics::new(&config, 2, 0, &Noise::new(0, 1), &self.space);
         let states = self.law.draws(&Noise::new(1, 200_000)).into_iter().map(|v| v as f32);
         let rows = Rows { states: states.collect(), dim: 2, contexts: vec![], context_dim: 0 };
-        let train = LoopConfig {
-            steps: self.steps,
-            batch_size: 512,
-            shards: 1,
-            seed: 0,
-            ..LoopConfig::default()
-        };
+        let train =
+            LoopConfig { steps: self.steps, batch_size: 512, shards: 1, ..LoopConfig::default() };
         let optim = OptimConfig::default();
         let rows = Arc::new(rows);
         let mut trainer = Trainer::new(model.clone(), objective, rows, train, optim, &self.space);

@@ -48,7 +48,6 @@ pub mod weights;
 pub use cost::{Cost, Side};
 pub use coupling::Coupling;
 pub use discrepancy::{energy_distance, frechet_distance, mmd, mmd_test, sliced_w2};
-pub use discrepancy::{energy_distance, sliced_w2};
 pub use error::OtError;
 pub use exact::{Assignment, ExactPlan, assignment, exact};
 pub use partial::{PartialPlan, partial};

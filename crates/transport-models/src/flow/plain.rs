@@ -31,7 +31,9 @@ impl Flow {
                 Layer::Autoregressive(layer) => {
                     self.layers.push(Layer::Autoregressive(layer.plain(&noise, space)));
                 }
-                Layer::Inverse(layer) => self.layers.push(Layer::Inverse(layer.plain())),
+                Layer::Inverse(layer) => {
+                    self.layers.push(Layer::Inverse(layer.plain(&noise, space)));
+                }
                 Layer::ActNorm(_) | Layer::Linear(_) => {}
                 other => self.layers.push(other),
             }

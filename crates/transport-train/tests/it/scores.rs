@@ -212,7 +212,7 @@ fn trained<O: Objective<Dynamics>>(objective: O, law: &Mixture, steps: u64) -> D
     let space = Space::f32(&device::select(None).unwrap());
     let states = law.draws(&Noise::new(5, 20_000)).into_iter().map(|v| v as f32).collect();
     let rows = Rows { states, dim: 2, contexts: vec![], context_dim: 0 };
-    let config = LoopConfig { steps, batch_size: 256, shards: 1, seed: 0, ..LoopConfig::default() };
+    let config = LoopConfig { steps, batch_size: 256, ..LoopConfig::default() };
     let optim = OptimConfig { ema: 0.99, ..OptimConfig::default() };
     let model = network(Prediction::Noise.into(), &space, 64, 2);
     let mut trainer = Trainer::new(model.clone(), objective, Arc::new(rows), config, optim, &space);

@@ -164,8 +164,7 @@ fn the_learned_weight_finds_the_error() {
     let model = Dynamics::new(&config, 2, 0, &Noise::new(0, 1), &space);
     let states = Noise::new(5, 4000).normal_values(2).into_iter().map(|v| v as f32).collect();
     let rows = Rows { states, dim: 2, contexts: vec![], context_dim: 0 };
-    let config =
-        LoopConfig { steps: 1500, batch_size: 256, shards: 1, seed: 0, ..LoopConfig::default() };
+    let config = LoopConfig { steps: 1500, batch_size: 256, ..LoopConfig::default() };
     let objective = DenoisingScoreMatching { times: UNIFORM, weighting: Weighting::Learned };
     let optim = OptimConfig { ema: 0.99, ..OptimConfig::default() };
     let mut trainer = Trainer::new(model.clone(), objective, Arc::new(rows), config, optim, &space);
