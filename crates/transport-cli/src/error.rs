@@ -42,8 +42,6 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Bridge(#[from] JoinError),
     #[error(transparent)]
-    Distance(#[from] OtError),
-    #[error(transparent)]
     Measure(#[from] UnknownMeasure),
     #[error(transparent)]
     Fit(#[from] FitError),

@@ -2,7 +2,7 @@
 
 use super::{Batch, Objective};
 use burn::tensor::Tensor;
-use transport_core::Space;
+use transport_core::{Noise, Space};
 use transport_models::Flow;
 use transport_models::flow::LogDet;
 
@@ -27,25 +27,32 @@ pub struct MaximumLikelihood {
     pub spacing: f64,
 }
 
+impl MaximumLikelihood {
+    /// `x + u`: the data as the density sees them.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`, `n` the samples of `noise`.
+    #[must_use]
+    pub fn dequantised(&self, x: Tensor<2>, noise: &Noise) -> Tensor<2> {
+        if self.spacing == 0.0 {
+            return x;
+        }
+        let uniform = noise.purpose("dequantise").uniform_values(x.dims()[1]);
+        let centred = uniform.into_iter().map(|u| self.spacing * (u - 0.5)).collect();
+        let shifts = Space::of(&x).tensor(centred, x.dims());
+        x + shifts
+    }
+}
+
 impl Objective<Flow> for MaximumLikelihood {
-    type Draw = Option<Tensor<2>>;
+    type Draw = Tensor<2>;
 
     fn draw(&self, _model: &Flow, batch: &Batch) -> Self::Draw {
-        let d = batch.data.dims()[1];
-        let shifts = || {
-            let uniform = batch.noise.purpose("dequantise").uniform_values(d);
-            let centred = uniform.into_iter().map(|u| self.spacing * (u - 0.5)).collect();
-            Space::of(&batch.data).tensor(centred, batch.data.dims())
-        };
-        (self.spacing > 0.0).then(shifts)
+        self.dequantised(batch.data.clone(), &batch.noise)
     }
 
-    fn loss(&self, model: &Flow, batch: &Batch, shifts: Self::Draw) -> Tensor<1> {
+    fn loss(&self, model: &Flow, batch: &Batch, data: Self::Draw) -> Tensor<1> {
         let [n, d] = batch.data.dims();
-        let data = match shifts {
-            Some(shifts) => batch.data.clone() + shifts,
-            None => batch.data.clone(),
-        };
         let noise = batch.noise.purpose("log-det");
         let how = LogDet::Estimate(&noise);
         let log_prob = model.log_prob_by(data, batch.context.as_ref(), how);

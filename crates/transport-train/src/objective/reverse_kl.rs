@@ -77,7 +77,7 @@ impl Objective<Flow> for ReverseKl<'_> {
         if self.forward == 0.0 {
             return self.reverse(model, batch);
         }
-        let forward = MaximumLikelihood::default().loss(model, batch, None);
+        let forward = MaximumLikelihood::default().loss(model, batch, batch.data.clone());
         if self.forward == 1.0 {
             return forward;
         }

@@ -192,8 +192,11 @@ impl Entry for Family {
             space.tensor(values, [count, d])
         };
         let context = (rows.context_dim > 0).then(|| part(&rows.contexts, rows.context_dim));
-        let model = model.started(part(&rows.states, rows.dim), context.as_ref());
         let objective = MaximumLikelihood { spacing: problem.spacing() };
+        // Pixels that hardly vary would be blown up: the layers start on what the loss will see.
+        let start = noise.purpose("start").resized(count);
+        let start = objective.dequantised(part(&rows.states, rows.dim), &start);
+        let model = model.started(start, context.as_ref());
         Ok(Box::new(Trainer::new(model, objective, rows, config.train, config.optim, space)))
     }
 
