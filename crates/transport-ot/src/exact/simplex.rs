@@ -18,9 +18,9 @@ use super::tree::{Link, Tree};
 use rayon::prelude::*;
 
 /// Arcs of each row that are listed at first.
-const LISTED: usize = 24;
+const LISTED: usize = 160;
 /// Arcs of a row that are added at a time when all are looked at.
-const ADDED: usize = 4;
+const ADDED: usize = 32;
 /// The reduced cost, relative to the largest cost in the basis, that counts as negative.
 const NEGATIVE: f64 = -1e-13;
 
@@ -107,7 +107,7 @@ fn by_tightness(arcs: &Arcs<'_>, n: usize, v: &[f64]) -> Vec<Link> {
 /// Pivots until no listed arc is negative: the most negative of a block goes in, then the next
 /// block.
 fn pivot_all(tree: &mut Tree, listed: &[Link]) -> usize {
-    let block = ((listed.len() as f64).sqrt() as usize).max(32);
+    let block = ((0.5 * (listed.len() as f64).sqrt()) as usize).max(16);
     let bar = bar(tree);
     let (mut pivots, mut clean, mut at) = (0, 0, 0);
     while clean < listed.len() {
