@@ -19,8 +19,8 @@ use transport::train::adversarial::{CriticPlayer, Loss, Penalty, Round};
 use transport::train::optim::{Betas, OptimConfig};
 use transport::viz::{Series, curves};
 
-const STEPS: u64 = 6000;
-const BATCH: usize = 1024;
+const STEPS: u64 = 3000;
+const BATCH: usize = 512;
 const HELD_OUT: usize = 100_000;
 
 fn critic(width: usize, depth: usize, space: &Space) -> Result<Critic, Box<dyn std::error::Error>> {
