@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! shift    f(x) = x + θ₁                          log f′ = 0
-//! affine   f(x) = e^a x + θ₂,  a = c_r(θ₁)        log f′ = a
+//! affine   f(x) = e^a x + θ₂                      log f′ = a = θ₁ / (1 + |θ₁|/r)
 //! spline   rational-quadratic on [−B, B], the identity outside (see `composed::spline`)
-//! c_r(θ) = θ / √(1 + θ²/r²),    r = ln 1000
+//! c_r(θ) = θ / √(1 + θ²/r²), of a spline's parameters;    r = ln 1000
 //! ```
 //!
-//! `c_r` keeps slopes within `[10⁻³, 10³]`; θ = 0 is the identity. The derivatives of value and
+//! Slopes stay within `[10⁻³, 10³]`; θ = 0 is the identity. Affine scales approach the bounds slowly:
+//! their tails have no end, and a scale that is quick to grow there costs more than it gains. The derivatives of value and
 //! log-slope in the point and in the parameters are formulas of their own, computed again from the
 //! point and the parameters when gradients ask for them:
 //!
@@ -34,8 +35,8 @@ pub const RANGE: f64 = 6.907_755_278_982_137;
 /// An increasing map `ℝ → ℝ`.
 ///
 /// # References
-/// Dinh et al. (2015, 2017); Durkan, Bekasov, Murray & Papamakarios (2019). The range of a slope is
-/// that of zuko (Rozet et al.), whose `c_r` is not smooth at 0.
+/// Dinh et al. (2015, 2017); Durkan, Bekasov, Murray & Papamakarios (2019). The range of a slope,
+/// and the affine scale's way to it, are those of zuko (Rozet et al.).
 /// # Checked by
 /// `tests/it/monotone.rs`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,11 +15,11 @@ pub fn elements(map: Monotone, way: Way, x: Tensor<2>, theta: Tensor<3>) -> (Ten
         (Monotone::Shift, Way::Along) => (x + column(&theta, 0), like),
         (Monotone::Shift, Way::Back) => (x - column(&theta, 0), like),
         (Monotone::Affine, Way::Along) => {
-            let a = bounded(column(&theta, 0), RANGE);
+            let a = log_scale(&theta);
             (x * a.clone().exp() + column(&theta, 1), like + a)
         }
         (Monotone::Affine, Way::Back) => {
-            let a = bounded(column(&theta, 0), RANGE).neg();
+            let a = log_scale(&theta).neg();
             ((x - column(&theta, 1)) * a.clone().exp(), like + a)
         }
         (Monotone::Spline { bins }, Way::Along) => spline::along(x, &theta, bins),
@@ -67,6 +67,12 @@ pub fn select(x: &Tensor<2>, columns: &[usize]) -> Tensor<2> {
 /// Parameter `k` of each point, `[n, m]`.
 fn column(theta: &Tensor<3>, k: usize) -> Tensor<2> {
     theta.clone().narrow(2, k, 1).squeeze_dim(2)
+}
+
+/// `a = θ₁ / (1 + |θ₁|/r)`.
+fn log_scale(theta: &Tensor<3>) -> Tensor<2> {
+    let theta = column(theta, 0);
+    theta.clone() / theta.abs().div_scalar(RANGE).add_scalar(1.0)
 }
 
 /// `c_r(θ) = θ / √(1 + θ²/r²)`.

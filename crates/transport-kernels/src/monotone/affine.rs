@@ -1,6 +1,6 @@
 //! Shifts and affine maps, sixteen at a time.
 
-use super::{Cotangent, Lanes, Map, RANGE, Way, bounded, bounded_slope};
+use super::{Cotangent, Lanes, Map, RANGE, Way};
 use crate::math::{exp, fma};
 use crate::simd::LANES;
 
@@ -34,7 +34,13 @@ impl Map for Shift {
     }
 }
 
-/// `f(x) = e^a x + θ₂`, `a = c_r(θ₁)`.
+/// `a = θ / (1 + |θ|/r)`.
+#[inline(always)]
+fn log_scale(theta: f32) -> f32 {
+    theta / (1.0 + theta.abs() * INVERSE_RANGE)
+}
+
+/// `f(x) = e^a x + θ₂`, `a = θ₁ / (1 + |θ₁|/r)`.
 pub(super) struct Affine;
 
 impl Map for Affine {
@@ -42,7 +48,7 @@ impl Map for Affine {
     fn apply<const FMA: bool>(&mut self, way: Way, x: &Lanes, theta: &[Lanes]) -> (Lanes, Lanes) {
         let (mut value, mut log_slope) = (*x, [0.0; LANES]);
         for l in 0..LANES {
-            let a = bounded::<FMA>(theta[0][l], INVERSE_RANGE);
+            let a = log_scale(theta[0][l]);
             let b = theta[1][l];
             (value[l], log_slope[l]) = match way {
                 Way::Along => (fma::<FMA>(x[l], exp::<FMA>(a), b), a),
@@ -63,7 +69,7 @@ impl Map for Affine {
     ) -> Lanes {
         let mut dx = g.value;
         for l in 0..LANES {
-            let a = bounded::<FMA>(theta[0][l], INVERSE_RANGE);
+            let a = log_scale(theta[0][l]);
             let (da, db);
             (dx[l], da, db) = match way {
                 Way::Along => {
@@ -76,7 +82,8 @@ impl Map for Affine {
                     (step, da, -step)
                 }
             };
-            out[0][l] = da * bounded_slope::<FMA>(theta[0][l], INVERSE_RANGE);
+            let shrink = 1.0 / (1.0 + theta[0][l].abs() * INVERSE_RANGE);
+            out[0][l] = da * shrink * shrink;
             out[1][l] = db;
         }
         dx

@@ -11,7 +11,7 @@ use transport_kernels::{Monotone, Way};
 /// | | `z = f⁻¹(x; θ)`, from data to reference | parameters |
 /// |---|---|---|
 /// | additive | `x + θ₁` | 1 |
-/// | affine | `x exp(a) + θ₂`, `a = θ₁/√(1 + (θ₁/ln 1000)²)` | 2 |
+/// | affine | `x exp(a) + θ₂`, `a = θ₁/(1 + |θ₁|/ln 1000)` | 2 |
 /// | spline | a rational-quadratic spline on `[−B, B]`, the identity outside | `3K − 1` |
 /// | circular | a rational-quadratic spline on the circle `[−π, π)` | `3K + 1` |
 ///
