@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! shift    f(x) = x + θ₁                          log f′ = 0
-//! affine   f(x) = e^a x + θ₂                      log f′ = a = θ₁ / (1 + |θ₁|/r)
+//! affine   f(x) = e^a x + θ₂                      log f′ = a = θ₁ / (1 + 2|θ₁|/r)
 //! spline   rational-quadratic on [−B, B], the identity outside (see `composed::spline`)
 //! c_r(θ) = θ / √(1 + θ²/r²), of a spline's parameters;    r = ln 1000
 //! ```
 //!
-//! Slopes stay within `[10⁻³, 10³]`; θ = 0 is the identity. Affine scales approach the bounds slowly:
-//! their tails have no end, and a scale that is quick to grow there costs more than it gains. The derivatives of value and
-//! log-slope in the point and in the parameters are formulas of their own, computed again from the
-//! point and the parameters when gradients ask for them:
+//! A spline's slopes stay within `[10⁻³, 10³]`, affine scales within the root of that: they reach to
+//! infinity, where a scale that a network extrapolates costs more than it gains. θ = 0 is the
+//! identity.
+//!
+//! The derivatives of value and log-slope in the point and in the parameters are formulas of their
+//! own, computed again from the point and the parameters when gradients ask for them:
 //!
 //! ```text
 //! v = f(x; θ), ℓ = log f′(x; θ):     ẋ = v̇ f′ + ℓ̇ ∂ₓℓ,            θ̇ = v̇ ∂_θf + ℓ̇ ∂_θℓ
@@ -35,8 +37,8 @@ pub const RANGE: f64 = 6.907_755_278_982_137;
 /// An increasing map `ℝ → ℝ`.
 ///
 /// # References
-/// Dinh et al. (2015, 2017); Durkan, Bekasov, Murray & Papamakarios (2019). The range of a slope,
-/// and the affine scale's way to it, are those of zuko (Rozet et al.).
+/// Dinh et al. (2015, 2017); Durkan, Bekasov, Murray & Papamakarios (2019). A spline's
+/// range of slopes, and the affine scale's way to its bound, are those of zuko (Rozet et al.).
 /// # Checked by
 /// `tests/it/monotone.rs`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

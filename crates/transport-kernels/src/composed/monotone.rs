@@ -69,10 +69,10 @@ fn column(theta: &Tensor<3>, k: usize) -> Tensor<2> {
     theta.clone().narrow(2, k, 1).squeeze_dim(2)
 }
 
-/// `a = θ₁ / (1 + |θ₁|/r)`.
+/// `a = θ₁ / (1 + 2|θ₁|/r)`.
 fn log_scale(theta: &Tensor<3>) -> Tensor<2> {
     let theta = column(theta, 0);
-    theta.clone() / theta.abs().div_scalar(RANGE).add_scalar(1.0)
+    theta.clone() / theta.abs().div_scalar(RANGE / 2.0).add_scalar(1.0)
 }
 
 /// `c_r(θ) = θ / √(1 + θ²/r²)`.

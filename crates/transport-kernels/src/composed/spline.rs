@@ -143,10 +143,10 @@ pub(super) fn along(x: Tensor<2>, theta: &Tensor<3>, bins: usize) -> (Tensor<2>,
 ///
 /// ```text
 /// a = h (s − δ_k) + r e,   b = h δ_k − r e,   c = −s r,    r = y − y_k,  e = δ_{k+1} + δ_k − 2 s
-/// ξ = 2c / (−b − √(b² − 4 a c))
+/// ξ = 2c / (−b − √(b² − 4 a c)),  or (√(b² − 4 a c) − b)/(2a) for b < 0
 /// ```
 ///
-/// the form that does not cancel. Rounding can carry the discriminant, which is not negative,
+/// the forms that do not cancel. Rounding can carry the discriminant, which is not negative,
 /// below zero: it is clamped there.
 pub(super) fn back(y: Tensor<2>, theta: &Tensor<3>, bins: usize) -> (Tensor<2>, Tensor<2>) {
     let within = inside(&y);
@@ -160,8 +160,11 @@ pub(super) fn back(y: Tensor<2>, theta: &Tensor<3>, bins: usize) -> (Tensor<2>, 
     let a = bin.height.clone() * (s.clone() - bin.slope_left.clone()) + bend.clone();
     let b = bin.height.clone() * bin.slope_left.clone() - bend;
     let c = (s * rise).neg();
-    let discriminant = (b.clone().powi_scalar(2) - (a * c.clone()).mul_scalar(4.0)).clamp_min(0.0);
-    let xi = c.mul_scalar(2.0) / (b + discriminant.sqrt()).neg();
+    let square = b.clone().powi_scalar(2) - (a.clone() * c.clone()).mul_scalar(4.0);
+    let root = square.clamp_min(0.0).sqrt();
+    let falls = b.clone().lower_scalar(0.0);
+    let top = c.mul_scalar(-2.0).mask_where(falls.clone(), root.clone() - b.clone());
+    let xi = top / (b + root).mask_where(falls, a.mul_scalar(2.0));
     let xi = xi.clamp(0.0, 1.0);
     let value = xi.clone() * bin.width.clone() + bin.left.clone();
     outside(within, y, value, log_slope(&bin, &xi).neg())

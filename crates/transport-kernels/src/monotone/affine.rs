@@ -4,7 +4,7 @@ use super::{Cotangent, Lanes, Map, RANGE, Way};
 use crate::math::{exp, fma};
 use crate::simd::LANES;
 
-const INVERSE_RANGE: f32 = (1.0 / RANGE) as f32;
+const INVERSE_RANGE: f32 = (2.0 / RANGE) as f32;
 
 /// `f(x) = x + θ₁`.
 pub(super) struct Shift;
@@ -34,13 +34,13 @@ impl Map for Shift {
     }
 }
 
-/// `a = θ / (1 + |θ|/r)`.
+/// `a = θ / (1 + 2|θ|/r)`.
 #[inline(always)]
 fn log_scale(theta: f32) -> f32 {
     theta / (1.0 + theta.abs() * INVERSE_RANGE)
 }
 
-/// `f(x) = e^a x + θ₂`, `a = θ₁ / (1 + |θ₁|/r)`.
+/// `f(x) = e^a x + θ₂`, `a = θ₁ / (1 + 2|θ₁|/r)`.
 pub(super) struct Affine;
 
 impl Map for Affine {

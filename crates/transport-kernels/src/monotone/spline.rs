@@ -145,7 +145,7 @@ impl Spline {
     /// The bin of each point, with ξ: a quotient, or the root that does not cancel,
     ///
     /// ```text
-    /// a ξ² + b ξ − s r = 0:  ξ = 2 s r / (b + √(b² + 4 a s r))
+    /// a ξ² + b ξ − s r = 0:  ξ = 2 s r / (b + √(b² + 4 a s r)),  or (√(b² + 4 a s r) − b)/(2a) for b < 0
     /// a = h (s − δ₀) + r e,   b = h δ₀ − r e,   r = t − Y,   e = δ₀ + δ₁ − 2 s
     /// ```
     #[inline(always)]
@@ -167,7 +167,8 @@ impl Spline {
                     let (c, square) = (s * r, b * b);
                     let discriminant = fma::<FMA>(4.0 * a, c, square);
                     let root = (if discriminant < 0.0 { 0.0 } else { discriminant }).sqrt();
-                    2.0 * c / (b + root)
+                    let sums = if b < 0.0 { (root - b, 2.0 * a) } else { (2.0 * c, b + root) };
+                    sums.0 / sums.1
                 }
             };
             let xi = if xi < 0.0 { 0.0 } else { xi };

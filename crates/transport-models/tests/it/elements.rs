@@ -32,8 +32,10 @@ fn check(element: Element, parameters: &[f64], points: &[f64], space: &Space, ep
     let z = space.tensor::<2>(points.to_vec(), [1, m]);
     let theta = theta(element, parameters, m, space);
     let (x, log_slope) = element.push(z.clone(), theta.clone());
-    let (back, log_back) = element.pull(x.clone(), theta);
-    let [z, x, log_slope, back, log_back] = [z, x, log_slope, back, log_back].map(to_host);
+    let (back, log_back) = element.pull(x.clone(), theta.clone());
+    let again = element.push(back.clone(), theta).0;
+    let [z, x, log_slope, back, log_back, again] =
+        [z, x, log_slope, back, log_back, again].map(to_host);
     for i in 0..m {
         let what = format!("{element:?} at {} with {parameters:?}", z[i]);
         assert!(x[i].is_finite() && log_slope[i].is_finite(), "{what}: {} {}", x[i], log_slope[i]);
@@ -42,7 +44,11 @@ fn check(element: Element, parameters: &[f64], points: &[f64], space: &Space, ep
         // at both points count.
         let conditioning = (-log_slope[i]).max(log_back[i]).exp();
         let allowed = 1e3 * eps * (1.0 + z[i].abs() + x[i].abs()) * (1.0 + conditioning);
-        assert!((back[i] - z[i]).abs() <= allowed, "{what}: {} came back, ±{allowed}", back[i]);
+        // Where the slope changes fast it can be far below that at both points: then what came back
+        // must have the same image.
+        let same = (again[i] - x[i]).abs() <= 1e3 * eps * (1.0 + x[i].abs());
+        let close = (back[i] - z[i]).abs() <= allowed;
+        assert!(close || same, "{what}: {} came back, ±{allowed}", back[i]);
     }
     let mut order: Vec<usize> = (0..m).collect();
     order.sort_by(|a, b| z[*a].total_cmp(&z[*b]));
