@@ -44,6 +44,8 @@ def table(ours, zuko):
     print("| model | set | pairs | ours | zuko | ours − zuko | 95 % upper bound |")
     print("|---|---|---|---|---|---|---|")
     for (name, model), pairs in sorted(cells.items(), key=lambda c: (c[0][1], c[0][0])):
+        if len(pairs) < 3:
+            continue
         means = [sum(column) / len(pairs) for column in zip(*pairs)]
         mean, upper = bound([a - b for a, b in pairs])
         numbers = [f"{m:.3f}" for m in means] + [f"{mean:+.3f}", f"{upper:+.3f}"]

@@ -161,7 +161,8 @@ pub(super) fn back(y: Tensor<2>, theta: &Tensor<3>, bins: usize) -> (Tensor<2>, 
     let b = bin.height.clone() * bin.slope_left.clone() - bend;
     let c = (s * rise).neg();
     let square = b.clone().powi_scalar(2) - (a.clone() * c.clone()).mul_scalar(4.0);
-    let root = square.clamp_min(0.0).sqrt();
+    // Above 0, where the root has no derivative.
+    let root = square.clamp_min(1e-30).sqrt();
     let falls = b.clone().lower_scalar(0.0);
     let top = c.mul_scalar(-2.0).mask_where(falls.clone(), root.clone() - b.clone());
     let xi = top / (b + root).mask_where(falls, a.mul_scalar(2.0));

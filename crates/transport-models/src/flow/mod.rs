@@ -13,7 +13,7 @@
 //! | [`actnorm`], [`linear`] | scale and shift; `W = LU`; reversal |
 //! | [`permutation`], [`angles`] | a fixed order of the coordinates; states as angles |
 //!
-//! [`reference`] holds what is pushed forward, [`config`] what can be composed.
+//! [`mod@reference`] holds what is pushed forward, [`config`] what can be composed.
 //! | [`image`] | flows of images at several scales (Glow, RealNVP) |
 //! [`reference`](mod@reference) holds what is pushed forward, [`config`] what can be composed.
 //!
