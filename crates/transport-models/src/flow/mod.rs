@@ -12,9 +12,8 @@
 //! | [`residual`] | the identity plus a contraction |
 //! | [`actnorm`], [`linear`] | scale and shift; `W = LU`; reversal |
 //! | [`permutation`], [`angles`] | a fixed order of the coordinates; states as angles |
-//!
-//! [`mod@reference`] holds what is pushed forward, [`config`] what can be composed.
 //! | [`image`] | flows of images at several scales (Glow, RealNVP) |
+//!
 //! [`reference`](mod@reference) holds what is pushed forward, [`config`] what can be composed.
 //!
 //! # References

@@ -17,10 +17,10 @@ use transport_core::{Interval, Space};
 /// | independent, Gaussian source | `Lipman` | FM |
 /// | exact | straight | OT-CFM |
 /// | exact, with the context | straight | C²OT |
-/// | Sinkhorn, `ε = 2σ²` for `|x − y|²` | Brownian | SB-CFM, [SF]²M |
+/// | Sinkhorn, `ε = 2σ²` for `|x − y|²` | Brownian | SB-CFM, \[SF\]²M |
 /// | independent | trigonometric | stochastic interpolants |
 ///
-/// [SF]²M: Tong et al. (2024), "Simulation-free Schrödinger bridges via score and flow matching".
+/// \[SF\]²M: Tong et al. (2024), "Simulation-free Schrödinger bridges via score and flow matching".
 #[derive(Clone, Debug)]
 pub struct Coupled {
     /// The ends of the paths.
