@@ -1,6 +1,7 @@
 //! The binary as a person uses it, mistakes included.
 
 mod bad_input;
+mod bridge;
 mod distance;
 mod fit_density;
 mod langevin;

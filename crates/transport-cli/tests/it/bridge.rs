@@ -1,0 +1,104 @@
+//! `transport bridge` and `transport carry`: what is left, what is carried, mistakes.
+
+use crate::{fail, succeed};
+use std::fs;
+use std::path::Path;
+
+fn said(at: &Path, words: &str) -> String {
+    succeed(at, &words.split_whitespace().collect::<Vec<_>>())
+}
+
+fn mistake(at: &Path, words: &str, code: i32, expected: &[&str]) {
+    fail(at, &words.split_whitespace().collect::<Vec<_>>(), code, expected);
+}
+
+/// Three snapshots of points that move along the first column; the second stays.
+fn snapshots(at: &Path, name: &str) {
+    let mut text = "day,a,b\n".to_owned();
+    for day in [0, 1, 3] {
+        for k in 0..60 {
+            let (u, v) = (f64::from(k % 10) / 10.0, f64::from(k / 10) / 6.0);
+            text += &format!("{day},{},{v}\n", f64::from(day) + u);
+        }
+    }
+    fs::write(at.join(name), text).unwrap();
+}
+
+fn column(at: &Path, name: &str, j: usize) -> Vec<f64> {
+    let text = fs::read_to_string(at.join(name)).unwrap();
+    text.lines().skip(1).map(|l| l.split(',').nth(j).unwrap().parse().unwrap()).collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn snapshots_are_joined_and_rows_are_carried_both_ways() {
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    snapshots(at, "cells.csv");
+    let train = "bridge --snapshots cells.csv --time-column day --method ot-cfm --steps 400";
+    let printed = said(at, &format!("{train} --out run"));
+    assert!(printed.contains("t = 1") && printed.contains("t = 3"), "{printed}");
+    for left in ["bridge.safetensors", "transported.csv", "report.json", "transport.png"] {
+        assert!(at.join("run").join(left).exists(), "{left}");
+    }
+    // From day 0 with mean 0.45 to day 3 with mean 3.45, and back.
+    assert!((mean(&column(at, "run/transported.csv", 0)) - 3.45).abs() < 0.25);
+    fs::write(at.join("new.csv"), "a,b\n0.1,0.2\n0.8,0.4\n").unwrap();
+    said(at, "carry run --data new.csv --to 1 -o one.csv");
+    said(at, "carry run --data one.csv --from 1 --to 0 -o back.csv");
+    let (start, back) = (column(at, "new.csv", 0), column(at, "back.csv", 0));
+    assert!(start.iter().zip(&back).all(|(a, b)| (a - b).abs() < 1e-3), "{start:?} {back:?}");
+    // The same command makes the same file.
+    said(at, &format!("{train} --out again --threads 1"));
+    let file = |run: &str| fs::read(at.join(run).join("bridge.safetensors")).unwrap();
+    assert!(file("run") == file("again"), "equal models are equal files");
+}
+
+#[test]
+fn every_method_opens_what_it_saved() {
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    for method in ["i-cfm", "sf2m", "dsbm", "light-sb"] {
+        let train = format!("bridge --source moons --target rings --steps 20 --method {method}");
+        said(at, &format!("{train} --out {method}"));
+        said(at, &format!("carry {method} --data moons --to 0.5 -o {method}.npy"));
+    }
+    mistake(at, "carry light-sb --data rings --from 1 --to 0 -o x.csv", 2, &["forwards only"]);
+}
+
+#[test]
+fn mistakes_are_said() {
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    snapshots(at, "cells.csv");
+    fs::write(at.join("one.csv"), "day,a,b\n0,1,2\n0,2,3\n").unwrap();
+    fs::write(at.join("thin.csv"), "a\n1\n2\n").unwrap();
+    fs::write(at.join("wide.csv"), "a,b\n1,2\n2,5\n").unwrap();
+    let cells = "bridge --snapshots cells.csv --time-column day --out x";
+    for (words, code, expected) in [
+        (format!("{cells} --method light-sb"), 2, "joins two snapshots, not 3"),
+        (format!("{cells} --method nope"), 2, "unknown method"),
+        (format!("{cells} --sigma 0"), 2, "--sigma is 0"),
+        (format!("{cells} --lr=-1"), 2, "--lr is -1"),
+        ("bridge --snapshots one.csv --time-column day --out x".into(), 1, "at least 2 times"),
+        ("bridge --snapshots cells.csv --time-column hour --out x".into(), 1, "hour"),
+        ("bridge --source wide.csv --target thin.csv --out x".into(), 1, "no column `b`"),
+        ("bridge --source wide.csv --out x".into(), 2, "--target"),
+        ("carry nothing --data wide.csv -o x.csv".into(), 1, "nothing"),
+    ] {
+        mistake(at, &words, code, &[expected]);
+    }
+    assert!(!at.join("x").exists(), "a mistake leaves no folder");
+    said(at, "bridge --source wide.csv --target wide.csv --steps 5 --out run");
+    mistake(at, "bridge --source wide.csv --target wide.csv --out run", 2, &["--overwrite"]);
+    mistake(at, "carry run --data wide.csv --to 2 -o x.csv", 2, &["outside"]);
+    let path = at.join("run/bridge.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    mistake(at, "carry run --data wide.csv -o x.csv", 1, &["damaged"]);
+}
