@@ -55,7 +55,7 @@ impl Support {
     /// The value at a place on the line; never an end, to which it is rounded far out.
     pub fn from_line(&self, u: f64) -> f64 {
         if !self.high.is_finite() {
-            return self.low + u.exp().clamp(f64::MIN_POSITIVE, f64::MAX);
+            return (self.low + u.exp()).clamp(self.low.next_up(), f64::MAX);
         }
         let fraction = 1.0 / (1.0 + (-u).exp());
         let x = self.low + (self.high - self.low) * fraction;
@@ -104,7 +104,8 @@ mod tests {
             for x in xs {
                 let u = support.to_line(x);
                 assert!((support.from_line(u) - x).abs() < 1e-12 * x.abs().max(1.0));
-                let h = 1e-6 * (x - support.ends().0).min(0.05);
+                let (low, high) = support.ends();
+                let h = 1e-6 * (x - low).min(high - x);
                 let slope = (support.to_line(x + h) - support.to_line(x - h)) / (2.0 * h);
                 assert!((slope.ln() - support.log_slope(x)).abs() < 1e-6, "{x}");
             }

@@ -20,7 +20,7 @@ impl Mask {
     /// # #[cfg(feature = "flex")] {
     /// let space = transport_core::Space::f32(&transport_core::device::select(None).unwrap());
     /// let mask = transport_kernels::Mask::new([2, 3], |i, o| o > i, &space);
-    /// assert_eq!(mask.values(), [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
+    /// assert_eq!(mask.values()[..], [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
     /// # }
     /// ```
     #[must_use]
