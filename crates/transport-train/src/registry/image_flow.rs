@@ -5,6 +5,7 @@ mod canvas;
 use self::canvas::Canvas;
 use super::chunks::chunked;
 use super::{Capabilities, Entry, Generator, OpenError};
+use crate::batch::Rows;
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::ImageLikelihood;
 use crate::problem::{Problem, Schema, Shape};
@@ -276,6 +277,10 @@ impl Training for Framed {
         let mut weights = self.trainer.weights();
         weights.0.extend(self.canvas.weights().0);
         weights
+    }
+
+    fn validation_loss(&self, rows: &Rows) -> Result<Option<f64>, WeightsError> {
+        self.trainer.validation_loss(&self.canvas.whole(rows))
     }
 
     fn extras(&self) -> Vec<(&'static str, f64)> {

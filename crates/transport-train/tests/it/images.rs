@@ -20,6 +20,8 @@ fn quick(model: &str, steps: u64) -> Config {
     let mut config = Config::new("digits", model).unwrap();
     config.model.settings.insert("width".into(), 12.into());
     config.model.settings.insert("steps".into(), 2.into());
+    // All that is not held out for the test is trained on: 1617 images, of which 61 pixels vary.
+    config.data.validation = 0.0;
     config.train.steps = steps;
     config.train.batch_size = 32;
     config.run.checkpoint_every = 5;
