@@ -16,11 +16,11 @@ use transport::data::{Scaler, Table};
 use transport::kernels::Activation;
 use transport::models::bridge::FlowAndScore;
 use transport::models::net::{TimeMlp, TimeMlpConfig};
-use transport::ot::{cost::Euclidean, exact};
+use transport::ot::{Coupling, cost::Euclidean, exact};
 use transport::sde::{Grid, OdeFlow, SdeFlow, Solver};
 use transport::train::batch::Rows;
 use transport::train::bridge::{
-    FlowAndScoreMatching, Imf, ImfConfig, Pairing, Snapshots, Source, VelocityMatching,
+    FlowAndScoreMatching, Imf, ImfConfig, Snapshots, Source, VelocityMatching,
 };
 use transport::train::optim::OptimConfig;
 use transport::train::trainer::{LoopConfig, Trainer, Training};
@@ -137,14 +137,14 @@ fn learn(
     let blank = Arc::new(Rows { states, dim: d, contexts: Vec::new(), context_dim: 0 });
     Ok(match method {
         "ot-cfm" => {
-            let paths = Snapshots::new(&times, laws, Pairing::Exact, 0.0)?;
+            let paths = Snapshots::new(&times, laws, Coupling::Exact, 0.0)?;
             let clock = paths.clock().to_vec();
             let net = TimeMlp::new(&NET, d, 0, Activation::Selu, &init, space);
             let trainer = Trainer::new(net, VelocityMatching(paths), blank, train, optim, space);
             Learned::Flow(run(trainer).averaged()?, clock)
         }
         "sf2m" => {
-            let paths = Snapshots::new(&times, laws, Pairing::Exact, SIGMA)?;
+            let paths = Snapshots::new(&times, laws, Coupling::Exact, SIGMA)?;
             let clock = paths.clock().to_vec();
             let net = FlowAndScore::new(&NET, d, Activation::Selu, SIGMA, &init, space);
             let trainer =

@@ -9,10 +9,11 @@ use transport::core::{Field, Noise, Space};
 use transport::kernels::Activation;
 use transport::models::bridge::FlowAndScore;
 use transport::models::net::{TimeMlp, TimeMlpConfig};
+use transport::ot::Coupling;
 use transport::train::batch::Rows;
 use transport::train::bridge::{
-    Conditional, Coupled, Ends, FlowAndScoreMatching, Imf, ImfConfig, Pairing, Source,
-    VelocityMatching, transported,
+    Conditional, Coupled, Ends, FlowAndScoreMatching, Imf, ImfConfig, Source, VelocityMatching,
+    transported,
 };
 use transport::train::optim::OptimConfig;
 use transport::train::trainer::{LoopConfig, Trainer, Training};
@@ -79,35 +80,38 @@ pub fn fit(
     space: &Space,
 ) -> Result<Box<dyn Field>, Box<dyn Error>> {
     let data = rows(draws(&task.target, budget.seed, "train", ROWS));
-    let matching = |pairing, path| Coupled {
-        ends: Ends::Drawn { source: Source::Law(Arc::clone(&task.source)), pairing },
+    let matching = |coupling: Coupling, path| Coupled {
+        ends: Ends::Drawn {
+            source: Source::Law(Arc::clone(&task.source)),
+            pairing: coupling.into(),
+        },
         path,
     };
     let straight = Conditional::Straight { sigma: BLUR };
     let brownian = Conditional::Brownian { sigma: SIGMA };
     Ok(match method {
         "fm" => flow(
-            matching(Pairing::Independent, Conditional::Lipman { sigma: BLUR }),
+            matching(Coupling::Independent, Conditional::Lipman { sigma: BLUR }),
             data,
             budget,
             1,
             space,
         )?,
-        "i-cfm" => flow(matching(Pairing::Independent, straight), data, budget, 1, space)?,
-        "ot-cfm" => flow(matching(Pairing::Exact, straight), data, budget, 1, space)?,
+        "i-cfm" => flow(matching(Coupling::Independent, straight), data, budget, 1, space)?,
+        "ot-cfm" => flow(matching(Coupling::Exact, straight), data, budget, 1, space)?,
         "sb-cfm" => {
             let epsilon = 2.0 * SIGMA * SIGMA;
-            flow(matching(Pairing::Sinkhorn { epsilon }, brownian), data, budget, 1, space)?
+            flow(matching(Coupling::Sinkhorn { epsilon }, brownian), data, budget, 1, space)?
         }
         "rf" => rectified(
             task,
-            matching(Pairing::Independent, Conditional::Straight { sigma: 0.0 }),
+            matching(Coupling::Independent, Conditional::Straight { sigma: 0.0 }),
             data,
             budget,
             space,
         )?,
-        "sf2m-exact" => bridge(matching(Pairing::Exact, brownian), data, budget, space)?,
-        "sf2m-i" => bridge(matching(Pairing::Independent, brownian), data, budget, space)?,
+        "sf2m-exact" => bridge(matching(Coupling::Exact, brownian), data, budget, space)?,
+        "sf2m-i" => bridge(matching(Coupling::Independent, brownian), data, budget, space)?,
         "dsbm-imf" => imf(task, budget, space),
         other => return Err(format!("no method {other}").into()),
     })

@@ -8,6 +8,7 @@ use crate::objective::Batch;
 use burn::tensor::Tensor;
 use transport_core::device::to_host;
 use transport_core::{Interval, Space};
+use transport_ot::Coupling;
 
 /// The conditional paths between coupled ends.
 ///
@@ -54,29 +55,25 @@ impl Ends {
                 let end = |k: usize| data.clone().narrow(1, k * (d >> 1), d >> 1);
                 (end(0), end(1), context.clone())
             }
-            Self::Drawn { source, pairing: Pairing::Independent } => {
-                let starts = source.draws(&batch.noise.purpose("source"));
-                (Space::of(data).tensor(starts, [n, d]), data.clone(), context.clone())
-            }
             Self::Drawn { source, pairing } => {
                 let starts = source.draws(&batch.noise.purpose("source"));
+                let tensor = |values| Space::of(data).tensor(values, [n, d]);
+                if pairing.coupling == Coupling::Independent {
+                    // Nothing of the batch has to be looked at.
+                    return (tensor(starts), data.clone(), context.clone());
+                }
                 let host = |x: &Tensor<2>| to_host(x.clone());
                 let (ends, labels) = (host(data), context.as_ref().map(host));
                 let draws = batch.noise.purpose("pairing");
-                let pairs = pairing.pairs(&starts, &ends, labels.as_deref(), d, &draws);
-                let (from, to): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
-                let x0 = rows(&starts, &from, data);
-                let labels = context.as_ref().zip(labels);
-                let context = labels.map(|(like, values)| rows(&values, &to, like));
-                (x0, rows(&ends, &to, data), context)
+                let (ends, rows) = pairing.paired(&starts, &ends, labels.as_deref(), d, &draws);
+                let labels = context.as_ref().zip(labels).map(|(like, values)| {
+                    let values = chosen(&values, &rows, like.dims()[1]);
+                    Space::of(like).tensor(values, like.dims())
+                });
+                (tensor(starts), tensor(ends), labels)
             }
         }
     }
-}
-
-/// The rows at `index`, in the shape and space of `like`.
-fn rows(values: &[f64], index: &[usize], like: &Tensor<2>) -> Tensor<2> {
-    Space::of(like).tensor(chosen(values, index, like.dims()[1]), like.dims())
 }
 
 impl Paths for Coupled {

@@ -1,7 +1,7 @@
 //! From tables to a process that carries rows: what `transport bridge` runs.
 
 use super::{
-    FlowAndScoreMatching, Imf, ImfConfig, LightLoss, Pairing, SnapshotError, Snapshots, Source,
+    FlowAndScoreMatching, Imf, ImfConfig, LightLoss, SnapshotError, Snapshots, Source,
     VelocityMatching,
 };
 use crate::batch::Rows;
@@ -18,6 +18,7 @@ use transport_data::{DataError, Scaler, Table};
 use transport_kernels::Activation;
 use transport_models::bridge::{Drifts, FlowAndScore, LightBridge};
 use transport_models::net::{TimeMlp, TimeMlpConfig};
+use transport_ot::Coupling;
 use transport_sde::bridge::{BridgeError, MixtureBridge};
 use transport_sde::{Grid, OdeFlow, Sde, SdeFlow, SolveError, Solver};
 
@@ -365,17 +366,17 @@ fn train(
     let Some(Source::Rows(last)) = laws.last().cloned() else {
         return Err(SnapshotError::Few { found: 0 }.into());
     };
-    let pairing = if method == Method::ICfm { Pairing::Independent } else { Pairing::Exact };
+    let coupling = if method == Method::ICfm { Coupling::Independent } else { Coupling::Exact };
     let blur = if method == Method::Sf2m { sigma } else { 0.0 };
     Ok(match method {
         Method::ICfm | Method::OtCfm => {
-            let paths = VelocityMatching(Snapshots::new(&card.times, laws, pairing, blur)?);
+            let paths = VelocityMatching(Snapshots::new(&card.times, laws, coupling, blur)?);
             let net = blank(config, dim, space);
             let trainer = Trainer::new(net, paths, last, loops, optim, space);
             Process::Flow(run(trainer, watch)?.averaged()?)
         }
         Method::Sf2m => {
-            let paths = FlowAndScoreMatching(Snapshots::new(&card.times, laws, pairing, blur)?);
+            let paths = FlowAndScoreMatching(Snapshots::new(&card.times, laws, coupling, blur)?);
             let net = blank_both(config, dim, space);
             let trainer = Trainer::new(net, paths, last, loops, optim, space);
             Process::Both(Box::new(run(trainer, watch)?.averaged()?))

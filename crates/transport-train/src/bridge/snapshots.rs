@@ -2,11 +2,12 @@
 
 use super::conditional::{Conditional, Draw};
 use super::matching::Paths;
-use super::pairing::{Pairing, chosen};
+use super::pairing::Pairing;
 use super::source::Source;
 use crate::objective::Batch;
 use burn::tensor::Tensor;
 use transport_core::{Interval, Space};
+use transport_ot::Coupling;
 
 /// The conditional paths between neighbouring snapshots `q_{t₀}, q_{t₁}, …`, on the clock
 /// `[t₀, t_K] → [0, 1]`.
@@ -27,7 +28,7 @@ use transport_core::{Interval, Space};
 pub struct Snapshots {
     times: Vec<f64>,
     laws: Vec<Source>,
-    pairing: Pairing,
+    coupling: Coupling,
     sigma: f64,
 }
 
@@ -76,7 +77,7 @@ impl Snapshots {
     pub fn new(
         times: &[f64],
         laws: Vec<Source>,
-        pairing: Pairing,
+        coupling: Coupling,
         sigma: f64,
     ) -> Result<Self, SnapshotError> {
         if laws.len() < 2 || times.len() != laws.len() {
@@ -95,7 +96,7 @@ impl Snapshots {
         }
         let (first, last) = (times[0], times[times.len() - 1]);
         let times = times.iter().map(|t| (t - first) / (last - first)).collect();
-        Ok(Self { times, laws, pairing, sigma })
+        Ok(Self { times, laws, coupling, sigma })
     }
 
     /// The snapshots' times on the clock `[0, 1]`.
@@ -110,9 +111,8 @@ impl Snapshots {
         let noise = batch.noise.resized(rows.len()).purpose(&format!("interval.{k}"));
         let starts = self.laws[k].draws(&noise.purpose("start"));
         let ends = self.laws[k + 1].draws(&noise.purpose("end"));
-        let pairs = self.pairing.pairs(&starts, &ends, None, d, &noise.purpose("pairing"));
-        let (from, to): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
-        let (x0, x1) = (chosen(&starts, &from, d), chosen(&ends, &to, d));
+        let draws = noise.purpose("pairing");
+        let (ends, _) = Pairing::from(self.coupling).paired(&starts, &ends, None, d, &draws);
         let space = Space::of(&batch.data);
         let tensor = |values: Vec<f64>| space.tensor(values, [rows.len(), d]);
         let path = match self.sigma {
@@ -122,7 +122,7 @@ impl Snapshots {
         let all = batch.times(Interval::UNIT);
         let times = rows.iter().map(|r| all[*r]).collect();
         let z = noise.purpose("blur").normal(d, &space);
-        let draw = path.draw(tensor(x0), tensor(x1), z, times);
+        let draw = path.draw(tensor(starts), tensor(ends), z, times);
         let velocity = draw.velocity.div_scalar(length);
         let times = draw.times.iter().map(|t| self.times[k] + length * t).collect();
         Draw { velocity, times, ..draw }

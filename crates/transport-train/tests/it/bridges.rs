@@ -8,6 +8,7 @@ use transport_core::linalg::mean_and_covariance;
 use transport_kernels::Activation;
 use transport_models::bridge::LightBridge;
 use transport_models::net::{TimeMlp, TimeMlpConfig};
+use transport_ot::Coupling;
 use transport_sde::bridge::{GaussianBridge, MixtureBridge, conditional_uvp};
 use transport_train::batch::Rows;
 use transport_train::bridge::{
@@ -70,10 +71,13 @@ fn exact_pairing_costs_less_than_independent() {
     let s = space();
     let (a, b) =
         (Gaussian::isotropic(vec![0.0, 0.0], 1.0), Gaussian::isotropic(vec![2.0, 1.0], 0.4));
-    let energy = |pairing: Pairing| {
+    let energy = |coupling: Coupling| {
         let (train, optim) = loops(1200);
         let objective = VelocityMatching(Coupled {
-            ends: Ends::Drawn { source: Source::Law(Arc::new(a.clone())), pairing },
+            ends: Ends::Drawn {
+                source: Source::Law(Arc::new(a.clone())),
+                pairing: coupling.into(),
+            },
             path: Conditional::Straight { sigma: 0.0 },
         });
         let net = TimeMlp::new(&SMALL, 2, 0, Activation::Silu, &Noise::new(1, 1), &s);
@@ -87,7 +91,7 @@ fn exact_pairing_costs_less_than_independent() {
     };
     // W2² = 5 + 2 (1 − 0.4)².
     let best = 5.72;
-    let (exact, independent) = (energy(Pairing::Exact), energy(Pairing::Independent));
+    let (exact, independent) = (energy(Coupling::Exact), energy(Coupling::Independent));
     assert!((exact / best - 1.0).abs() < 0.04, "{exact}");
     assert!(independent > exact, "{independent} {exact}");
 }
@@ -204,4 +208,41 @@ fn potentials_integrate_to_the_normaliser() {
         let direct = to_host(model.log_normaliser(s.column(&[x])))[0];
         assert!((sum.ln() - direct).abs() < 1e-8, "{} {direct}", sum.ln());
     }
+}
+
+/// Ends at ±3 by their context, starts from N(0, 1): plain transport sends starts on the right to the
+/// context on the right, so that a context no longer sees all starts; a weight on it keeps them apart.
+/// 400 starts a context: five standard errors of their mean are 0.25.
+#[test]
+fn a_weighted_context_keeps_its_starts() {
+    let n = 800;
+    let noise = Noise::new(6, n);
+    let starts = noise.normal_values(1);
+    let contexts: Vec<f64> = (0..n).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    let blur = noise.purpose("blur").normal_values(1);
+    let ends: Vec<f64> = contexts.iter().zip(blur).map(|(c, z)| 3.0 * c + 0.3 * z).collect();
+    let mean_start_of_right = |context_weight: f64| {
+        let pairing = Pairing { coupling: Coupling::Exact, context_weight };
+        let rows = pairing.pairs(&starts, &ends, Some(&contexts), 1, &noise).unwrap();
+        let right = rows.iter().zip(&starts).filter(|(row, _)| contexts[**row] > 0.0);
+        2.0 * right.map(|(_, start)| start).sum::<f64>() / n as f64
+    };
+    // E[X | X > 0] = √(2/π) where transport sorts.
+    assert!((mean_start_of_right(0.0) - 0.798).abs() < 0.1);
+    assert!(mean_start_of_right(1e4).abs() < 0.25);
+}
+
+/// What cannot be coupled is an error, and a loss that is no number: never another coupling.
+#[test]
+fn a_coupling_that_cannot_be_made_is_noticed() {
+    let s = space();
+    let coupling = Coupling::Sinkhorn { epsilon: -1.0 };
+    assert!(Pairing::from(coupling).pairs(&[0.0], &[1.0], None, 1, &Noise::new(0, 1)).is_err());
+    let ends = Ends::Drawn { source: law(&Gaussian::standard(2)), pairing: coupling.into() };
+    let objective = VelocityMatching(Coupled { ends, path: Conditional::Straight { sigma: 0.0 } });
+    let net = TimeMlp::new(&SMALL, 2, 0, Activation::Silu, &Noise::new(1, 1), &s);
+    let (train, optim) = loops(1);
+    let mut trainer =
+        Trainer::new(net, objective, rows(&Gaussian::standard(2), 300, 1), train, optim, &s);
+    assert!(trainer.step().loss.is_nan());
 }
