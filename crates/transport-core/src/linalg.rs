@@ -4,7 +4,7 @@ mod eigen;
 mod symmetric;
 
 pub use eigen::symmetric_eigen;
-pub use symmetric::{of_symmetric, product};
+pub use symmetric::{of_spectrum, of_symmetric, product};
 
 /// The matrix is not symmetric positive definite.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]

@@ -9,10 +9,10 @@
 //! Peyré & Cuturi (2019), "Computational optimal transport", §2.6; Álvarez-Esteban et al. (2016), "A
 //! fixed-point approach to barycenters in Wasserstein space".
 
-use crate::eigen::{function, product, symmetric};
 use crate::error::OtError;
 use crate::solved::{Effort, Solution, Solved};
 use crate::weights::{mass, positive};
+use transport_core::linalg::{of_spectrum, of_symmetric, product, symmetric_eigen};
 
 /// A mean and a covariance `[d, d]`, row-major, which may be singular.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,12 +53,12 @@ impl Moments {
                 return Err(OtError::Covariance { eigenvalue: f64::NAN });
             }
         }
-        let (values, v) = symmetric(&covariance, d);
+        let (values, v) = symmetric_eigen(&covariance, d);
         let least = values.iter().fold(f64::INFINITY, |m, v| m.min(*v));
         if least < -ROUNDING * scale {
             return Err(OtError::Covariance { eigenvalue: least });
         }
-        let root = function(&values, &v, |l| l.max(0.0).sqrt());
+        let root = of_spectrum(&values, &v, |l| l.max(0.0).sqrt());
         let most = values.iter().fold(0f64, |m, v| m.max(*v));
         Ok(Self { mean, covariance, root, range: [least, most] })
     }
@@ -103,8 +103,7 @@ impl Moments {
 /// `(A^½ B A^½)^½`.
 fn middle(a: &Moments, b: &[f64], d: usize) -> Vec<f64> {
     let inner = product(&product(&a.root, b, d), &a.root, d);
-    let (values, v) = symmetric(&inner, d);
-    function(&values, &v, |l| l.max(0.0).sqrt())
+    of_symmetric(&inner, d, |l| l.max(0.0).sqrt())
 }
 
 fn trace(a: &[f64], d: usize) -> f64 {
@@ -169,8 +168,7 @@ pub fn bures_map(a: &Moments, b: &Moments) -> Result<AffineMap, OtError> {
     if least <= ROUNDING * most {
         return Err(OtError::Covariance { eigenvalue: least });
     }
-    let (values, v) = symmetric(&a.covariance, d);
-    let inverse = function(&values, &v, |l| l.sqrt().recip());
+    let inverse = of_symmetric(&a.covariance, d, |l| l.sqrt().recip());
     let matrix = product(&product(&inverse, &middle(a, &b.covariance, d), d), &inverse, d);
     Ok(AffineMap { matrix, from: a.mean.clone(), to: b.mean.clone() })
 }
@@ -230,8 +228,7 @@ pub fn bures_barycentre(
         if least <= ROUNDING * most {
             return Err(OtError::Covariance { eigenvalue: least });
         }
-        let (values, v) = symmetric(&now.covariance, d);
-        let inverse = function(&values, &v, |l| l.sqrt().recip());
+        let inverse = of_symmetric(&now.covariance, d, |l| l.sqrt().recip());
         let half = product(&inverse, &root, d);
         let next = product(&half, &product(&root, &inverse, d), d);
         let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>().sqrt();

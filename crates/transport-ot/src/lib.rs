@@ -32,7 +32,6 @@ pub mod barycentre;
 pub mod cost;
 pub mod coupling;
 pub mod discrepancy;
-mod eigen;
 mod error;
 pub mod exact;
 pub mod gaussian;

@@ -15,9 +15,16 @@ use super::symmetric_eigen;
 #[must_use]
 pub fn of_symmetric(a: &[f64], d: usize, f: impl Fn(f64) -> f64) -> Vec<f64> {
     let (values, vectors) = symmetric_eigen(a, d);
-    let values: Vec<f64> = values.into_iter().map(f).collect();
+    of_spectrum(&values, &vectors, f)
+}
+
+/// `V diag(f(λ)) Vᵀ` of what [`symmetric_eigen`] gave, for several functions of one matrix.
+#[must_use]
+pub fn of_spectrum(values: &[f64], vectors: &[f64], f: impl Fn(f64) -> f64) -> Vec<f64> {
+    let d = values.len();
+    let mapped: Vec<f64> = values.iter().map(|l| f(*l)).collect();
     let entry = |i: usize, j: usize| {
-        (0..d).map(|k| vectors[i * d + k] * values[k] * vectors[j * d + k]).sum()
+        (0..d).map(|k| vectors[i * d + k] * mapped[k] * vectors[j * d + k]).sum()
     };
     (0..d * d).map(|k| entry(k / d, k % d)).collect()
 }
@@ -36,4 +43,23 @@ pub fn product(a: &[f64], b: &[f64], d: usize) -> Vec<f64> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Noise;
+    use crate::linalg::gram;
+
+    #[test]
+    fn functions_compose() {
+        let d = 7;
+        let a = gram(&Noise::new(1, d).normal_values(d), d);
+        let root = of_symmetric(&a, d, f64::sqrt);
+        let back = product(&root, &root, d);
+        assert!(a.iter().zip(&back).all(|(a, b)| (a - b).abs() < 1e-12));
+        let one = product(&a, &of_symmetric(&a, d, f64::recip), d);
+        let identity = |k: usize| f64::from(u8::from(k / d == k % d));
+        assert!(one.iter().enumerate().all(|(k, v)| (v - identity(k)).abs() < 1e-9));
+    }
 }
