@@ -5,7 +5,9 @@
 //! | [`config`] | a run's configuration: `config.toml` |
 //! | [`problem`] | its data: loaded, split, scaled, encoded |
 //! | [`bits`] | bits per dimension of laws of images |
+//! | [`canvas`] | rows as images, in a model file |
 //! | [`objective`] | losses: flow matching, denoising score matching |
+//! | [`canvas`] | rows as images, in a model file |
 //! | [`objective`] | losses: flow matching, every score matching, weightings, laws of times |
 //! | [`adversarial`] | two players: losses, penalties, the trainer of a GAN |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
@@ -34,6 +36,7 @@ pub mod adversarial;
 pub mod batch;
 pub mod bits;
 pub mod bridge;
+pub mod canvas;
 pub mod config;
 pub mod context;
 pub mod evaluate;

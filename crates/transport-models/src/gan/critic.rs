@@ -1,13 +1,12 @@
 //! The critic: a function of a point that tells data from samples.
 
 use super::bend::Bend;
-use super::canvas::Canvas;
 use super::error::GanError;
 use super::fourier::Fourier;
 use super::input_gradient::InputGradient;
 use super::layer::{Layer, Normalisation, Planar};
 use super::{LARGEST, Seen};
-use crate::net::Kernel;
+use crate::net::{Canvas, Kernel};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use transport_core::{Noise, Space};

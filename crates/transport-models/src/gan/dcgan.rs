@@ -1,10 +1,9 @@
 //! A generator of images: from a few coarse planes to the image, doubling its sides.
 
 use super::batch_norm::{BatchNorm, Moments};
-use super::canvas::Canvas;
 use super::layer::Planar;
 use crate::net::activation::silu;
-use crate::net::{Dense, Kernel};
+use crate::net::{Canvas, Dense, Kernel};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;

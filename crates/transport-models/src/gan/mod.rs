@@ -12,7 +12,7 @@
 //! | [`input_gradient`] | `∇ₓD` as ordinary operations: the trait and its suite |
 //! | [`spectral`], [`batch_norm`], [`layer`] | what keeps a layer in bounds |
 //! | [`bend`] | activations whose slope can be differentiated again |
-//! | [`canvas`], [`fourier`] | states as images; their Fourier features |
+//! | [`fourier`] | Fourier features of states |
 //! | [`divergence`], [`game`] | f-divergences; the game between known densities |
 //!
 //! # References
@@ -20,7 +20,6 @@
 
 pub mod batch_norm;
 pub mod bend;
-pub mod canvas;
 pub mod critic;
 pub mod dcgan;
 pub mod divergence;
@@ -34,7 +33,6 @@ pub mod spectral;
 
 pub use batch_norm::Moments;
 pub use bend::Bend;
-pub use canvas::Canvas;
 pub use critic::{Critic, CriticConfig, GivenCritic};
 pub use dcgan::DcganConfig;
 pub use divergence::Divergence;
@@ -43,6 +41,8 @@ pub use game::{Game, Optimal};
 pub use generator::{Generator, GeneratorConfig, GeneratorNet, GivenGenerator, Reference};
 pub use input_gradient::InputGradient;
 pub use layer::Normalisation;
+
+use crate::net::Canvas;
 
 /// The largest number of features or channels that is taken for meant.
 const LARGEST: usize = 1 << 16;

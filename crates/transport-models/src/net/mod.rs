@@ -6,6 +6,7 @@
 //! fixes them whatever else runs.
 
 pub mod activation;
+mod canvas;
 mod conditioner;
 mod contraction;
 mod conv;
@@ -16,6 +17,7 @@ mod mlp;
 mod norm;
 mod time_mlp;
 
+pub use canvas::Canvas;
 pub use conditioner::{Conditioner, ConditionerConfig};
 pub use contraction::{Bounded, Contraction, Derivative};
 pub use conv::{Conv, Kernel};

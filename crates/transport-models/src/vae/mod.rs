@@ -13,24 +13,21 @@
 //! |---|---|
 //! | [`observation`] | `p(x \| z)`: Gaussian, Bernoulli, discretised logistic |
 //! | [`network`] | perceptrons and convolutions, both ways |
-//! | [`frame`] | images of which only some pixels vary |
 //! | [`ppca`] | the case in closed form: probabilistic principal components |
 //!
 //! # References
 //! Kingma & Welling (2014), "Auto-encoding variational Bayes"; Rezende, Mohamed & Wierstra (2014);
 //! Burda, Grosse & Salakhutdinov (2016), "Importance weighted autoencoders".
 
-pub mod frame;
 pub mod network;
 pub mod observation;
 pub mod ppca;
 
-pub use frame::Frame;
 pub use network::{ConvSizes, Network};
 pub use observation::{Levels, Likelihood, Observation};
 pub use ppca::Ppca;
 
-use crate::net::ConditionerConfig;
+use crate::net::{Canvas, ConditionerConfig};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use network::{Growing, Perceptron, Shrinking};
@@ -45,7 +42,7 @@ pub struct VaeConfig {
     /// The perceptrons; depth 0 makes both maps linear.
     pub net: ConditionerConfig,
     /// Convolutions in their place, `channels` deep, for rows that are images.
-    pub images: Option<(Frame, usize)>,
+    pub images: Option<(Canvas, usize)>,
     /// The law of the data given the decoder's outputs.
     pub likelihood: Likelihood,
 }
@@ -117,10 +114,10 @@ impl Vae {
         let blocks = observation.per_coordinate();
         let (there, back) = (noise.purpose("encoder"), noise.purpose("decoder"));
         let (encoder, decoder) = match images {
-            Some((frame, channels)) => {
+            Some((canvas, channels)) => {
                 let sizes = ConvSizes { channels: *channels, width: net.width, context };
-                let encoder = Shrinking::new(frame, sizes, 2 * latent, &there, space);
-                let decoder = Growing::new(frame, sizes, *latent, blocks, &back, space);
+                let encoder = Shrinking::new(canvas, sizes, 2 * latent, &there, space);
+                let decoder = Growing::new(canvas, sizes, *latent, blocks, &back, space);
                 (Network::From(encoder), Network::To(decoder))
             }
             None => (

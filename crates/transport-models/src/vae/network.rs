@@ -1,8 +1,7 @@
 //! The encoder's and the decoder's networks.
 
-use super::Frame;
 use crate::net::activation::{Activation, silu};
-use crate::net::{ConditionerConfig, Conv, Dense, Kernel, Pixels};
+use crate::net::{Canvas, ConditionerConfig, Conv, Dense, Kernel, Pixels};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use transport_core::{Noise, Space};
@@ -133,7 +132,7 @@ pub struct Shrinking {
     hidden: Linear,
     output: Dense,
     #[module(skip)]
-    frame: Frame,
+    canvas: Canvas,
 }
 
 /// Rows to images: two dense layers, and two steps of doubling the sides and a convolution. The
@@ -145,7 +144,7 @@ pub struct Growing {
     first: Conv,
     last: Conv,
     #[module(skip)]
-    frame: Frame,
+    canvas: Canvas,
 }
 
 /// The sizes of the convolutional networks.
@@ -161,29 +160,30 @@ pub struct ConvSizes {
 
 impl Shrinking {
     pub(super) fn new(
-        frame: &Frame,
+        canvas: &Canvas,
         sizes: ConvSizes,
         outputs: usize,
         noise: &Noise,
         space: &Space,
     ) -> Self {
         let ConvSizes { channels, width, context } = sizes;
-        let outer = halved(frame.pixels, channels);
+        let outer = halved(canvas.pixels, channels);
         let inner = halved(outer, 2 * channels);
         let conv = |name: &str, from: usize, to: usize| {
             Conv::new(from, to, HALVING, UNIT, &noise.purpose(name), space)
         };
         Self {
-            first: conv("first", frame.pixels.channels, channels),
+            first: conv("first", canvas.pixels.channels, channels),
             second: conv("second", channels, 2 * channels),
             hidden: Linear::new(inner.len(), width, context, UNIT, &noise.purpose("hidden"), space),
             output: Dense::new(width, outputs, 0.0, &noise.purpose("output"), space),
-            frame: frame.clone(),
+            canvas: canvas.clone(),
         }
     }
 
     fn forward(&self, x: Tensor<2>, c: Option<&Tensor<2>>) -> Tensor<2> {
-        let planes = self.frame.pixels.planes(self.frame.whole(x));
+        let (n, Pixels { channels, height, width }) = (x.dims()[0], self.canvas.pixels);
+        let planes = self.canvas.lift(x).reshape([n, channels, height, width]);
         let h = silu(self.second.forward(silu(self.first.forward(planes))));
         let [n, channels, height, width] = h.dims();
         let h = self.hidden.forward(h.reshape([n, channels * height * width]), c);
@@ -194,7 +194,7 @@ impl Shrinking {
 impl Growing {
     /// `blocks` values for each pixel, block after block.
     pub(super) fn new(
-        frame: &Frame,
+        canvas: &Canvas,
         sizes: ConvSizes,
         inputs: usize,
         blocks: usize,
@@ -202,7 +202,7 @@ impl Growing {
         space: &Space,
     ) -> Self {
         let ConvSizes { channels, width, context } = sizes;
-        let inner = halved(halved(frame.pixels, channels), 2 * channels);
+        let inner = halved(halved(canvas.pixels, channels), 2 * channels);
         let conv = |name: &str, from: usize, to: usize, gain: f64| {
             Conv::new(from, to, Kernel::same(3), gain, &noise.purpose(name), space)
         };
@@ -211,13 +211,13 @@ impl Growing {
             hidden: Linear::new(inputs, width, context, UNIT, &hidden, space),
             spread: Dense::new(width, inner.len(), UNIT, &noise.purpose("spread"), space),
             first: conv("first", 2 * channels, channels, UNIT),
-            last: conv("last", channels, frame.pixels.channels * blocks, 0.0),
-            frame: frame.clone(),
+            last: conv("last", channels, canvas.pixels.channels * blocks, 0.0),
+            canvas: canvas.clone(),
         }
     }
 
     fn forward(&self, z: Tensor<2>, c: Option<&Tensor<2>>) -> Tensor<2> {
-        let p = self.frame.pixels;
+        let p = self.canvas.pixels;
         let (outer, n) = (halved(p, 1), z.dims()[0] as i32);
         let h = silu(self.spread.forward(silu(self.hidden.forward(z, c))));
         let (height, width) = (half(outer.height) as i32, half(outer.width) as i32);
@@ -226,7 +226,8 @@ impl Growing {
         let out = self.last.forward(h);
         let blocks = out.dims()[1].div_euclid(p.channels);
         let block = |k: usize| {
-            self.frame.varying(p.rows(out.clone().narrow(1, k * p.channels, p.channels)))
+            let planes = out.clone().narrow(1, k * p.channels, p.channels);
+            self.canvas.lower(planes.reshape([n, p.len() as i32]))
         };
         Tensor::cat((0..blocks).map(block).collect(), 1)
     }

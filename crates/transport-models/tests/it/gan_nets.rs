@@ -7,10 +7,10 @@ use transport_core::{Noise, PushForward};
 use transport_models::gan::layer::{Linear, Planar};
 use transport_models::gan::spectral::{Operator, Spectral};
 use transport_models::gan::{
-    Bend, Canvas, Critic, CriticConfig, DcganConfig, GanError, Generator, GeneratorConfig,
-    GeneratorNet, InputGradient, Moments, Normalisation, Reference, Seen,
+    Bend, Critic, CriticConfig, DcganConfig, GanError, Generator, GeneratorConfig, GeneratorNet,
+    InputGradient, Moments, Normalisation, Reference, Seen,
 };
-use transport_models::net::{ConditionerConfig, Dense, Kernel, Pixels};
+use transport_models::net::{Canvas, ConditionerConfig, Dense, Kernel, Pixels};
 
 fn spaces() -> (Space, Space) {
     let device = select(None).unwrap();

@@ -7,9 +7,9 @@ use transport_core::law::{Gaussian, Mixture};
 use transport_core::{Density, Noise, Score};
 use transport_models::gan::input_gradient::gradient_is_the_derivative;
 use transport_models::gan::{
-    Bend, Canvas, Critic, CriticConfig, InputGradient, Normalisation, Optimal, Seen,
+    Bend, Critic, CriticConfig, InputGradient, Normalisation, Optimal, Seen,
 };
-use transport_models::net::Pixels;
+use transport_models::net::{Canvas, Pixels};
 
 fn space() -> Space {
     Space::f64(&select(None).unwrap())

@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 use transport_core::device::to_host;
 use transport_core::law::Gaussian;
 use transport_core::{Density, DensityEstimate, Noise, Space};
-use transport_models::net::{ConditionerConfig, Pixels};
-use transport_models::vae::{DiagonalNormal, Frame, Levels, Likelihood, Observation, Ppca};
+use transport_models::net::{Canvas, ConditionerConfig, Pixels};
+use transport_models::vae::{DiagonalNormal, Levels, Likelihood, Observation, Ppca};
 use transport_models::{Vae, VaeConfig};
 
 fn levels(d: usize, count: usize) -> Levels {
@@ -181,13 +181,13 @@ fn principal_components_maximise_the_likelihood() {
 
 fn image_model(height: usize, width: usize, context: usize, space: &Space) -> (Vae, usize) {
     let pixels = Pixels { channels: 1, height, width };
-    let varying: Vec<usize> = (0..pixels.len()).filter(|k| k % 5 != 2).collect();
-    let d = varying.len();
-    let frame = Frame { pixels, varying, background: vec![-0.5; pixels.len()] };
+    let columns: Vec<usize> = (0..pixels.len()).filter(|k| k % 5 != 2).collect();
+    let d = columns.len();
+    let canvas = Canvas { pixels, columns, background: vec![-0.5; pixels.len()], bounds: None };
     let config = VaeConfig {
         latent: 3,
         net: ConditionerConfig { width: 16, depth: 1 },
-        images: Some((frame, 4)),
+        images: Some((canvas, 4)),
         likelihood: Likelihood::Logistic(levels(d, 17)),
     };
     (perturbed(Vae::new(&config, d, context, &Noise::new(0, 1), space)), d)

@@ -5,9 +5,7 @@
 //! | [`loss`] | what each player minimises |
 //! | [`penalty`] | what keeps the critic's slope in bounds |
 //! | [`players`] | one network, its optimiser, one step |
-//! | [`canvas`] | rows as images, in a model file |
 
-pub mod canvas;
 pub mod loss;
 pub mod penalty;
 pub mod players;

@@ -2,7 +2,8 @@
 
 use super::chunks::chunked;
 use super::{Capabilities, Entry, Generator, OpenError};
-use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty, canvas};
+use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty};
+use crate::canvas;
 use crate::config::{Config, ConfigError, SampleConfig, nearest, suggestion};
 use crate::optim::Betas;
 use crate::problem::{Problem, Shape};
@@ -15,10 +16,10 @@ use transport_core::device::to_host;
 use transport_core::{Noise, Space};
 use transport_models::gan::Generator as Map;
 use transport_models::gan::{
-    Bend, Canvas, Critic, CriticConfig, DcganConfig, GanError, GeneratorConfig, GeneratorNet,
-    Moments, Normalisation, Reference, Seen,
+    Bend, Critic, CriticConfig, DcganConfig, GanError, GeneratorConfig, GeneratorNet, Moments,
+    Normalisation, Reference, Seen,
 };
-use transport_models::net::{ConditionerConfig, Pixels};
+use transport_models::net::{Canvas, ConditionerConfig, Pixels};
 use transport_sde::{SolveError, Solver};
 
 /// What tells one registered GAN from another: defaults of the same settings.

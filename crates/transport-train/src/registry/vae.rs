@@ -3,6 +3,7 @@
 use super::chunks::chunked;
 use super::{Bound, Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
+use crate::canvas;
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::{EvidenceBound, Tally};
 use crate::problem::{Problem, Shape};
@@ -14,9 +15,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use transport_core::device::to_host;
 use transport_core::{DensityEstimate, Noise, Space};
-use transport_data::{ImageShape, Table};
-use transport_models::net::{ConditionerConfig, Pixels};
-use transport_models::vae::{Frame, Levels, Likelihood};
+use transport_data::Table;
+use transport_models::net::{Canvas, ConditionerConfig};
+use transport_models::vae::{Levels, Likelihood};
 use transport_models::{Vae, VaeConfig};
 use transport_sde::{SolveError, Solver};
 
@@ -132,8 +133,8 @@ fn settings(table: &toml::Table) -> Result<Settings, ConfigError> {
 struct Facts {
     /// The values that the data take, if they are discrete.
     levels: Option<Levels>,
-    /// Which pixels vary, where rows are images, and what the others are.
-    frame: Option<(Vec<usize>, Vec<f64>)>,
+    /// How rows stand in images, where they are some.
+    canvas: Option<Canvas>,
 }
 
 impl Facts {
@@ -152,13 +153,7 @@ impl Facts {
                 return Err(wrong("a logistic decoder is for images of whole numbers"));
             }
         };
-        let frame = problem.schema.image.map(|image| {
-            let scaler = &problem.schema.scaler;
-            let constant = scaler.constant_columns();
-            let varying = (0..image.len()).filter(|j| !constant.contains(j)).collect();
-            (varying, background(problem))
-        });
-        Ok(Self { levels, frame })
+        Ok(Self { levels, canvas: canvas::of(&problem.schema) })
     }
 
     /// As arrays of the model file.
@@ -173,11 +168,7 @@ impl Facts {
             let values = [levels.low.clone(), levels.high.clone(), count].concat();
             weights.0.insert(LEVELS.to_owned(), array(values, 3));
         }
-        if let Some((varying, background)) = &self.frame {
-            let mark = |k: usize| f64::from(u8::from(varying.contains(&k)));
-            let marks = (0..background.len()).map(mark).collect();
-            weights.0.insert(FRAME.to_owned(), array([marks, background.clone()].concat(), 2));
-        }
+        weights.0.extend(self.canvas.iter().flat_map(|canvas| canvas::keep(canvas).0));
         weights
     }
 
@@ -195,15 +186,7 @@ impl Facts {
             let count = (rows[2][0] as usize).max(2);
             facts.levels = Some(Levels { low: rows[0].clone(), high: rows[1].clone(), count });
         }
-        if let Some(image) = shape.image {
-            let rows = rows(FRAME, 2, image.len())?;
-            let varying: Vec<usize> = (0..image.len()).filter(|k| rows[0][*k] != 0.0).collect();
-            if varying.len() != shape.dim {
-                let (expected, found) = (vec![shape.dim], vec![varying.len()]);
-                return Err(WeightsError::Shape { name: FRAME.to_owned(), expected, found });
-            }
-            facts.frame = Some((varying, rows[1].clone()));
-        }
+        facts.canvas = canvas::kept(shape, weights)?;
         Ok(facts)
     }
 
@@ -217,15 +200,11 @@ impl Facts {
 
     /// # Errors
     /// [`ConfigError::Settings`] for convolutions on rows that are no images.
-    fn config(&self, s: &Settings, image: Option<ImageShape>) -> Result<VaeConfig, ConfigError> {
-        let images = match (s.net, image, &self.frame) {
-            (Body::Mlp, ..) => None,
-            (Body::Conv, Some(ImageShape { height, width, channels }), Some((varying, back))) => {
-                let pixels = Pixels { channels, height, width };
-                let (varying, background) = (varying.clone(), back.clone());
-                Some((Frame { pixels, varying, background }, s.channels))
-            }
-            (Body::Conv, ..) => {
+    fn config(&self, s: &Settings) -> Result<VaeConfig, ConfigError> {
+        let images = match (s.net, &self.canvas) {
+            (Body::Mlp, _) => None,
+            (Body::Conv, Some(canvas)) => Some((canvas.clone(), s.channels)),
+            (Body::Conv, None) => {
                 return Err(wrong("net = \"conv\" is for rows that are images"));
             }
         };
@@ -236,7 +215,6 @@ impl Facts {
 
 /// Where the facts stand in a model file.
 const LEVELS: &str = "data/levels";
-const FRAME: &str = "data/frame";
 
 fn extremes(table: &Table) -> (f64, f64) {
     let ends = (f64::INFINITY, f64::NEG_INFINITY);
@@ -254,15 +232,6 @@ fn scaled(problem: &Problem, row: Vec<f64>) -> Vec<f64> {
     let table = Table::new(problem.schema.names.clone(), row);
     // A row as wide as the data, under the data's own names.
     table.and_then(|t| problem.schema.scaler.transform(&t)).unwrap_or_default()
-}
-
-/// Each pixel of the first training row in the scale of those that vary.
-fn background(problem: &Problem) -> Vec<f64> {
-    let scaler = &problem.schema.scaler;
-    let scale = scaler.common_scale().unwrap_or(1.0);
-    let zero = scaled(problem, vec![0.0; problem.schema.names.len()]);
-    let offset = zero.first().copied().unwrap_or(0.0);
-    problem.train.row(0).iter().map(|v| v / scale + offset).collect()
 }
 
 /// The two values of a Bernoulli decoder: the ends of the range, between which a value is the
@@ -327,7 +296,7 @@ impl Entry for Family {
         let facts = Facts::of(problem, &s)?;
         let rows = Arc::clone(&problem.rows);
         let noise = Noise::new(config.train.seed, 1).purpose("init");
-        let built = facts.config(&s, problem.schema.image)?;
+        let built = facts.config(&s)?;
         let model = Vae::new(&built, rows.dim, rows.context_dim, &noise, space);
         let tally = Tally::default();
         let objective = EvidenceBound {
@@ -348,7 +317,7 @@ impl Entry for Family {
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
         let s = settings(&config.model.settings)?;
-        let built = Facts::read(weights, shape)?.config(&s, shape.image)?;
+        let built = Facts::read(weights, shape)?.config(&s)?;
         let Shape { dim, context, image } = *shape;
         let model = weights.fill(Vae::new(&built, dim, context, &Noise::new(0, 1), space))?;
         let mean = match s.output {

@@ -1,6 +1,6 @@
 //! Rows that hold the varying pixels of an image, and the image around them.
 
-use crate::net::Pixels;
+use super::Pixels;
 use burn::tensor::{Int, Tensor, TensorData};
 use transport_core::Space;
 

@@ -2,8 +2,7 @@
 
 use crate::problem::{Schema, Shape};
 use crate::weights::{Array, Weights, WeightsError};
-use transport_models::gan::Canvas;
-use transport_models::net::Pixels;
+use transport_models::net::{Canvas, Pixels};
 
 /// The image that rows of this schema stand in, with what the constant pixels hold.
 #[must_use]
