@@ -4,7 +4,7 @@ use crate::args::{BridgeArgs, CarryArgs};
 use crate::counter::Counter;
 use crate::error::{CliError, unknown};
 use crate::progress::{catch_interrupts, stopped};
-use crate::sample::{Ending, ending};
+use crate::sample::{Ending, table_ending};
 use crate::{INTERRUPTED, output, train};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,10 @@ use transport_train::config::DataConfig;
 use transport_train::{problem, store};
 use transport_viz::{Frame, Points, trajectories};
 
+/// What is left beside the model.
+const REPORT: &str = "report.json";
+const TRANSPORTED: &str = "transported.csv";
+const FIGURE: &str = "transport.png";
 /// Points of a data set by name.
 const POINTS: usize = 10_000;
 /// Rows of each side in the exact distance that is reported.
@@ -38,17 +42,24 @@ pub(crate) fn run(args: &BridgeArgs) -> Result<u8, CliError> {
             args.out.display()
         )));
     }
+    if args.out.exists() && !args.out.is_dir() {
+        return Err(CliError::Usage(format!("{} is no folder", args.out.display())));
+    }
     let snapshots = snapshots(args)?;
     let space = space(args.device.as_deref())?;
     catch_interrupts();
     let began = Instant::now();
-    let mut counter = Counter::new(config.steps as usize);
+    let mut counter = Counter::new(config.total() as usize);
     let bridge = fit(&config, &snapshots, &space, &mut |report| {
         counter.at(report.step as usize, || format!("loss {:.4}", report.loss));
         stopped()
     })?;
     output::note(&format!("trained in {:.0} s", began.elapsed().as_secs_f64()));
     std::fs::create_dir_all(&args.out).map_err(|e| fault(&args.out, e))?;
+    for stale in [REPORT, TRANSPORTED, FIGURE] {
+        // What an earlier bridge left does not stand beside this one; most often there is nothing.
+        let _ = std::fs::remove_file(args.out.join(stale));
+    }
     bridge.save(&model)?;
     leave(args, &bridge, &snapshots)?;
     output::line(&format!("\nwrote {}", args.out.display()));
@@ -138,7 +149,7 @@ fn leave(args: &BridgeArgs, bridge: &Bridge, snapshots: &[(f64, Table)]) -> Resu
     let (from, to) = (times[0], times[times.len() - 1]);
     let first = &snapshots[0].1;
     let moved = bridge.carry(first, from, times, args.seed)?;
-    write_csv(&args.out.join("transported.csv"), &moved[moved.len() - 1])?;
+    write_csv(&args.out.join(TRANSPORTED), &moved[moved.len() - 1])?;
 
     let mut lines = vec![vec!["W1".to_owned(), "carried".into(), "unmoved".into(), "floor".into()]];
     let mut report = Vec::new();
@@ -154,17 +165,21 @@ fn leave(args: &BridgeArgs, bridge: &Bridge, snapshots: &[(f64, Table)]) -> Resu
          is; floor: one half of the table from the other"
     ));
     let report = json!({ "card": bridge.card(), "w1": report });
-    store::write_text(&args.out.join("report.json"), &format!("{report:#}\n"))?;
+    store::write_text(&args.out.join(REPORT), &format!("{report:#}\n"))?;
     if bridge.card().scaler.output_dim() >= 2 && first.cols() >= 2 {
+        let share = |k: usize| k as f64 / (FRAMES - 1) as f64;
+        // Exact at both ends: a knot beyond the last time would be refused.
         let knots: Vec<f64> =
-            (0..FRAMES).map(|k| from + (to - from) * k as f64 / (FRAMES - 1) as f64).collect();
-        figure(args, &bridge.carry(&head(first, DRAWN), from, &knots, args.seed)?, &knots)?;
+            (0..FRAMES).map(|k| (1.0 - share(k)) * from + share(k) * to).collect();
+        figure(args, &bridge.carry(&some(first, DRAWN), from, &knots, args.seed)?, &knots)?;
     }
     Ok(())
 }
 
-fn head(table: &Table, most: usize) -> Table {
-    table.select_rows(&(0..table.rows().min(most)).collect::<Vec<_>>())
+/// Rows at random: a file may be sorted.
+fn some(table: &Table, most: usize) -> Table {
+    let order = Noise::new(0, 1).purpose("some").permutation(table.rows());
+    table.select_rows(&order[..order.len().min(most)])
 }
 
 /// `W₁` from the truth of the carried rows, of the first table, and of half of the truth.
@@ -182,7 +197,7 @@ fn distances(
     let (left, right) = order.split_at(truth.rows() / 2);
     let d = scaler.output_dim();
     let w1 = |x: &Table, y: &Table| -> Result<f64, CliError> {
-        let (x, y) = (scaler.transform(&head(x, MEASURED))?, scaler.transform(&head(y, MEASURED))?);
+        let (x, y) = (scaler.transform(&some(x, MEASURED))?, scaler.transform(&some(y, MEASURED))?);
         let even = |v: &[f64]| vec![d as f64 / v.len() as f64; v.len() / d];
         Ok(exact(&Euclidean::distance(&x, &y, d)?, &even(&x), &even(&y))?.value)
     };
@@ -204,13 +219,13 @@ fn figure(args: &BridgeArgs, states: &[Table], knots: &[f64]) -> Result<(), CliE
         .map(|r| states.iter().map(|state| at(state, r)).collect())
         .collect();
     let names = states[0].names();
-    let path = args.out.join("transport.png");
+    let path = args.out.join(FIGURE);
     trajectories(&path, &frames, Some(&paths), (&names[0], &names[1]))?;
     Ok(())
 }
 
 pub(crate) fn carry(args: &CarryArgs) -> Result<(), CliError> {
-    let ending = ending(&args.output)?;
+    let ending = table_ending(&args.output)?;
     let bridge = Bridge::open(&file(&args.run), &space(args.device.as_deref())?)?;
     let times = &bridge.card().times;
     let from = args.from.unwrap_or(times[0]);
@@ -218,11 +233,8 @@ pub(crate) fn carry(args: &CarryArgs) -> Result<(), CliError> {
     let data = rows(&args.data, None, args.seed)?;
     let moved = bridge.carry(&data, from, &[to], args.seed)?;
     match ending {
-        Ending::Csv => write_csv(&args.output, &moved[0])?,
         Ending::Npy => write_npy(&args.output, &moved[0])?,
-        Ending::Figure => {
-            return Err(CliError::Usage("rows are written to .csv or .npy".to_owned()));
-        }
+        _ => write_csv(&args.output, &moved[0])?,
     }
     output::note(&format!("wrote {} rows to {}", moved[0].rows(), args.output.display()));
     Ok(())

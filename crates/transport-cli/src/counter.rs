@@ -46,7 +46,7 @@ impl Counter {
             None if self.spoken.elapsed() >= PLAIN_EVERY => {
                 self.spoken = Instant::now();
                 let rate = step as f64 / self.started.elapsed().as_secs_f64();
-                let left = (self.total - step) as f64 / rate;
+                let left = self.total.saturating_sub(step) as f64 / rate;
                 output::note(&format!("step {step}/{}  {}  {left:.0} s left", self.total, say()));
             }
             None => {}

@@ -48,7 +48,9 @@ pub(crate) fn run(args: &DistanceArgs) -> Result<(), CliError> {
         return Err(CliError::Usage(message));
     }
     let pair = Pair::new(&x, &y, args);
-    let epsilon = args.epsilon.unwrap_or_else(|| 0.01 * pair.mean_squared());
+    let own = 0.01 * pair.mean_squared();
+    // Where all rows are one point every ε gives 0.
+    let epsilon = args.epsilon.unwrap_or(if own > 0.0 { own } else { 1.0 });
     let measure = |name: &String| pair.measure(name, epsilon);
     let measured = names.iter().map(measure).collect::<Result<Vec<_>, _>>()?;
     if args.json {

@@ -4,7 +4,7 @@ use crate::args::FitDensityArgs;
 use crate::counter::Counter;
 use crate::error::CliError;
 use crate::progress::{catch_interrupts, stopped};
-use crate::sample::{Ending, ending};
+use crate::sample::{Ending, table_ending};
 use crate::{INTERRUPTED, output, targets, train};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -19,7 +19,7 @@ use transport_train::variational::{
 
 pub(crate) fn run(args: &FitDensityArgs) -> Result<u8, CliError> {
     train::threads(args.threads)?;
-    let ending = args.output.as_deref().map(written).transpose()?;
+    let ending = args.output.as_deref().map(table_ending).transpose()?;
     let target = targets::density(&args.target, args.dim)?;
     let plan = plan(args)?;
     let device = device::select(args.device.as_deref())
@@ -47,16 +47,6 @@ pub(crate) fn run(args: &FitDensityArgs) -> Result<u8, CliError> {
     }
     print(&judged);
     Ok(0)
-}
-
-/// A table's ending.
-fn written(path: &Path) -> Result<Ending, CliError> {
-    match ending(path)? {
-        Ending::Figure => {
-            Err(CliError::Usage(format!("{}: points are written as .csv or .npy", path.display())))
-        }
-        ending => Ok(ending),
-    }
 }
 
 fn plan(args: &FitDensityArgs) -> Result<Plan, CliError> {

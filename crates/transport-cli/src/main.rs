@@ -3,9 +3,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`bridge`], [`info`] | the commands |
-//! | [`fit_density`] | flows without data |
-//! | [`train`], [`sample`], [`density`], [`evaluate`], [`simulate`], [`langevin`], [`distance`], [`info`] | the commands |
+//! | [`train`], [`sample`], [`density`], [`evaluate`], [`info`] | runs |
+//! | [`simulate`], [`langevin`], [`fit_density`] | what needs no data |
+//! | [`bridge`], [`distance`] | from one table to another |
 //! | [`start`] | where a simulation starts |
 //! | [`targets`] | the densities that samplers can be pointed at, by name |
 //! | [`counter`] | the bar of a loop whose length is known |

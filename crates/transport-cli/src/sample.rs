@@ -42,6 +42,17 @@ pub(crate) enum Ending {
     Figure,
 }
 
+/// The format of rows that are no picture.
+pub(crate) fn table_ending(output: &Path) -> Result<Ending, CliError> {
+    match ending(output)? {
+        Ending::Figure => {
+            let path = output.display();
+            Err(CliError::Usage(format!("{path}: rows are written as .csv or .npy")))
+        }
+        ending => Ok(ending),
+    }
+}
+
 /// The format, decided before any work is done.
 pub(crate) fn ending(output: &Path) -> Result<Ending, CliError> {
     let extension = output.extension().and_then(|e| e.to_str()).map(str::to_lowercase);

@@ -68,30 +68,32 @@ impl Coupling {
                 let plan = exact(&cost, &uniform(n), &uniform(m))?;
                 let mut rows = vec![Vec::new(); n];
                 plan.entries.iter().for_each(|e| rows[e.source].push((e.target, e.mass)));
-                Ok(rows.iter().enumerate().map(|(i, row)| draw(row, &noise, i)).collect())
+                Ok(rows
+                    .iter()
+                    .enumerate()
+                    .map(|(i, row)| draw(|| row.iter().copied(), &noise, i))
+                    .collect())
             }
             Self::Sinkhorn { epsilon } => {
                 let solver = Sinkhorn::new(epsilon).tolerance(TOLERANCE);
                 let plan = solver.solve(&cost, &uniform(n), &uniform(m))?.converged()?;
                 Ok(plan.map_rows(&cost, Side::Source, |i, row, _| {
-                    let row: Vec<(usize, f64)> = row.iter().copied().enumerate().collect();
-                    draw(&row, &noise, i)
+                    draw(|| row.iter().copied().enumerate(), &noise, i)
                 }))
             }
         }
     }
 }
 
-/// A column drawn in proportion to its mass.
-fn draw(row: &[(usize, f64)], noise: &Noise, i: usize) -> usize {
-    let total: f64 = row.iter().map(|(_, mass)| mass).sum();
+/// A column drawn in proportion to its mass; `row` gives them with their masses, as often as asked.
+fn draw<I: Iterator<Item = (usize, f64)>>(row: impl Fn() -> I, noise: &Noise, i: usize) -> usize {
+    let total: f64 = row().map(|(_, mass)| mass).sum();
     let mut left = noise.stream(i).uniform() * total;
-    for (j, mass) in row {
+    let drawn = row().find(|(_, mass)| {
         left -= mass;
-        if left < 0.0 {
-            return *j;
-        }
-    }
+        left < 0.0
+    });
     // Rounding: the last column that has mass.
-    row.iter().rev().find(|(_, mass)| *mass > 0.0).map_or(0, |(j, _)| *j)
+    let last = || row().filter(|(_, mass)| *mass > 0.0).last();
+    drawn.or_else(last).map_or(0, |(j, _)| j)
 }

@@ -15,7 +15,6 @@
 //! | [`line`](mod@line) | the closed form on the line: sorted samples |
 //! | [`discrepancy`] | how far apart two samples are, with intervals: energy distance, MMD, sliced W₂, Fréchet distance, precision and recall |
 //! | [`solved`] | what iterative solvers return: converged or stopped, in the type |
-//! | [`discrepancy`] | how far apart two samples are: energy distance, sliced W₂ |
 #![forbid(unsafe_code)]
 #![warn(
     missing_docs,

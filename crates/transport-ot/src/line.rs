@@ -92,7 +92,7 @@ pub(crate) fn walk(
         let moved = left.min(room);
         each(first[i], second[j], moved);
         (left, room) = (left - moved, room - moved);
-        // The last point of a side takes whatever rounding left.
+        // What rounding left over at the end goes nowhere.
         if left <= 0.0 && i + 1 < first.len() {
             i += 1;
             left = a[first[i]];

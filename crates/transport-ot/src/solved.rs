@@ -20,6 +20,11 @@ impl Effort {
     pub fn is_enough(&self) -> bool {
         self.error <= self.tolerance
     }
+
+    /// The largest of several errors; NaN, which no tolerance admits, where one of them is.
+    pub(crate) fn worst(errors: impl IntoIterator<Item = f64>) -> f64 {
+        errors.into_iter().fold(0.0, |worst, e| if worst.is_nan() || worst > e { worst } else { e })
+    }
 }
 
 /// A solution that says how far its solver came.

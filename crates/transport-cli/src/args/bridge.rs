@@ -25,7 +25,7 @@ pub(crate) struct BridgeArgs {
     #[arg(long, value_name = "FILE", requires = "time_column", conflicts_with = "source")]
     pub(crate) snapshots: Option<String>,
     /// The column of times.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "snapshots")]
     pub(crate) time_column: Option<String>,
     /// Feature columns by name, comma-separated; all (but the times) by default.
     #[arg(long, value_delimiter = ',')]
@@ -33,7 +33,7 @@ pub(crate) struct BridgeArgs {
     /// i-cfm, ot-cfm, sf2m, dsbm or light-sb.
     #[arg(long, default_value = "ot-cfm")]
     pub(crate) method: String,
-    /// Optimiser steps.
+    /// Optimiser steps; dsbm rounds them up to a multiple of 10.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
     /// Rows of a step.

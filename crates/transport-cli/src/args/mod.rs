@@ -1,14 +1,14 @@
 //! What can be typed.
 
 mod bridge;
+mod distance;
 mod fit_density;
 mod langevin;
 mod simulate;
 
 pub(crate) use bridge::{BridgeArgs, CarryArgs};
-pub(crate) use fit_density::FitDensityArgs;
-mod distance;
 pub(crate) use distance::DistanceArgs;
+pub(crate) use fit_density::FitDensityArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
 

@@ -1,5 +1,5 @@
-//! Memorisation: how near a denoiser is to the optimum of its loss on its own training rows, and
-//! how many of its samples are copies of them.
+//! Memorisation: how near a denoiser is to the optimum of its loss on its own training rows. How many
+//! of its samples are copies of them, `transport_ot::discrepancy::neighbour_ratios` tells.
 
 use super::{Empirical, OracleFlow, PointLaw};
 use crate::device::{Space, to_host};
@@ -74,40 +74,4 @@ pub fn excess_loss(
         ExcessLoss { t, optimum, excess: mean((own - best).powi_scalar(2)) }
     };
     times.iter().map(|t| at(*t)).collect()
-}
-
-/// The share of points whose nearest row is nearer than `ratio` times the second nearest.
-///
-/// ```text
-/// |x − x₍₁₎| < ratio · |x − x₍₂₎|
-/// ```
-///
-/// Points that have nothing to do with the rows fall on `ratioᵈ` where the rows are dense and
-/// their density is flat; 1/3 is the custom. Held-out rows in the place of the samples give the
-/// value to compare with.
-///
-/// # References
-/// Yoon et al. (2023), "Diffusion probabilistic models generalize when they fail to memorize".
-///
-/// # Panics
-/// When there are fewer than two rows, or `points` is empty or no multiple of the dimension.
-///
-/// # Shapes
-/// `points`: `[n, d]` row-major.
-#[must_use]
-pub fn near_copies(points: &[f64], rows: &Empirical, ratio: f64) -> f64 {
-    let d = PointLaw::dim(rows);
-    assert!(rows.len() >= 2, "copies are told by the second nearest row");
-    assert!(!points.is_empty() && points.len().is_multiple_of(d), "points of dimension {d}");
-    let copied = |x: &[f64]| {
-        let (mut first, mut second) = (f64::INFINITY, f64::INFINITY);
-        for row in rows.points().chunks_exact(d) {
-            let square: f64 = row.iter().zip(x).map(|(a, b)| (a - b).powi(2)).sum();
-            second = second.min(square.max(first));
-            first = first.min(square);
-        }
-        first < ratio * ratio * second
-    };
-    let count = points.chunks_exact(d).filter(|x| copied(x)).count();
-    count as f64 / (points.len() as f64 / d as f64)
 }

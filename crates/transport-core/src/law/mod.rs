@@ -19,7 +19,7 @@ pub use empirical::{Empirical, NoisedEmpirical};
 pub use funnel::Funnel;
 pub use gamma::Gamma;
 pub use gaussian::Gaussian;
-pub use memorisation::{ExcessLoss, excess_loss, near_copies};
+pub use memorisation::{ExcessLoss, excess_loss};
 pub use mixture::Mixture;
 pub use noised::{Noisable, OracleFlow, Posterior, PosteriorJvp, by_time};
 

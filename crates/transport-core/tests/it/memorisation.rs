@@ -1,6 +1,6 @@
-//! The measures of memorisation on a denoiser that memorises and on one that knows the law.
+//! The excess loss on a denoiser that memorises and on one that knows the law.
 
-use transport_core::law::{Empirical, Gaussian, OracleFlow, PointLaw, excess_loss, near_copies};
+use transport_core::law::{Empirical, Gaussian, OracleFlow, PointLaw, excess_loss};
 use transport_core::process::Vp;
 use transport_core::schedule::Noising;
 use transport_core::{Noise, Schedule, Space, device};
@@ -29,19 +29,4 @@ fn the_noised_rows_have_no_excess_and_the_law_behind_them_has() {
     let alpha = schedule.at(0.3).alpha;
     let loss = found[0].optimum + found[0].excess;
     assert!((loss - alpha * alpha).abs() < 0.15 * alpha * alpha + 0.02, "{loss} {alpha}");
-}
-
-/// Rows in a uniform scatter: `(r₁/r₂)²` is uniform in two dimensions, so that a third falls on
-/// 1/9 of fresh points; every jittered row is a copy.
-#[test]
-fn copies_are_told_from_fresh_points() {
-    let uniform = |seed, n: usize| Noise::new(seed, n).uniform_values(2);
-    let rows = Empirical::new(uniform(0, 2000), 2).unwrap();
-    let inner: Vec<f64> = uniform(1, 4000).iter().map(|u| 0.05 + 0.9 * u).collect();
-    let share = near_copies(&inner, &rows, 1.0 / 3.0);
-    // Five standard errors of 4000 points; those that share a cell are not quite independent.
-    assert!((share - 1.0 / 9.0).abs() < 0.04, "{share}");
-    let jitter = Noise::new(2, 2000).normal_values(2);
-    let near: Vec<f64> = rows.points().iter().zip(&jitter).map(|(x, z)| x + 1e-5 * z).collect();
-    assert!(near_copies(&near, &rows, 1.0 / 3.0) > 0.99);
 }

@@ -64,7 +64,7 @@ pub fn fixed_support(
     loop {
         plans.iter_mut().for_each(|plan| plan.onto_measure(pace.epsilon));
         let log_a = geometric_mean(&plans, &shares, pace.epsilon);
-        let error = plans.iter().map(|p| p.violation(&log_a, pace.epsilon)).fold(0.0, f64::max);
+        let error = Effort::worst(plans.iter().map(|p| p.violation(&log_a, pace.epsilon)));
         iterations += 1;
         if error <= pace.tolerance || iterations >= pace.max_iterations {
             let raw: Vec<f64> = log_a.iter().map(|l| l.exp()).collect();

@@ -19,8 +19,6 @@ pub use given::{Function, Matrix};
 pub use real::Real;
 pub(crate) use soft_min::exponentials;
 
-use rayon::prelude::*;
-
 /// A side of a transport problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -61,22 +59,6 @@ pub trait Cost: Sync {
     /// When `h` or `out` has the wrong length.
     fn soft_min(&self, side: Side, h: &[f64], epsilon: f64, out: &mut [f64]) {
         soft_min::by_rows(self, side, h, epsilon, out);
-    }
-
-    /// `minⱼ (cᵢⱼ − hⱼ)` for every point of `side`: the c-transform.
-    ///
-    /// # Panics
-    /// When `h` or `out` has the wrong length.
-    fn hard_min(&self, side: Side, h: &[f64], out: &mut [f64]) {
-        let others = self.size(side.other());
-        assert_eq!((h.len(), out.len()), (others, self.size(side)), "lengths of a c-transform");
-        out.par_iter_mut().enumerate().for_each_init(
-            || vec![0.0; others],
-            |row, (i, out)| {
-                self.row(side, i, row);
-                *out = row.iter().zip(h).map(|(c, h)| c - h).fold(f64::INFINITY, f64::min);
-            },
-        );
     }
 
     /// The number of points of a side.

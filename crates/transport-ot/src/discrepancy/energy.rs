@@ -1,7 +1,8 @@
 //! The energy distance.
 
-use super::pairwise::Pairs;
+use super::pairwise::{Columns, Pairs};
 use super::resample::{LANES, Statistic, Weights};
+use rayon::prelude::*;
 
 /// The energy distance between two samples, as an unbiased estimate.
 ///
@@ -13,7 +14,7 @@ use super::resample::{LANES, Statistic, Weights};
 /// value may be slightly negative. Zero in the limit only for equal laws.
 ///
 /// # Shapes
-/// `x`: `[n, d]`, `y`: `[m, d]`, row-major, n, m ≥ 2. Cost `O((n + m)² d)`.
+/// `x`: `[n, d]`, `y`: `[m, d]`, row-major, n, m ≥ 2. Time `O((n + m)² d)`, memory `O((n + m) d)`.
 ///
 /// # Panics
 /// When a sample has fewer than two rows or a partial one.
@@ -22,10 +23,25 @@ use super::resample::{LANES, Statistic, Weights};
 /// Székely & Rizzo (2013), "Energy statistics".
 #[must_use]
 pub fn energy_distance(x: &[f64], y: &[f64], d: usize) -> f64 {
-    Energy::new(x, y, d).value()
+    super::check(x, y, d, 2);
+    let (n, m) = ((x.len() / d) as f64, (y.len() / d) as f64);
+    2.0 * total(x, y, d) / (n * m)
+        - total(x, x, d) / (n * (n - 1.0))
+        - total(y, y, d) / (m * (m - 1.0))
 }
 
-/// [`energy_distance`] with the distances kept, for a bootstrap.
+/// `Σᵢⱼ |xᵢ − yⱼ|`, a row at a time: each on any thread, added in their order.
+fn total(x: &[f64], y: &[f64], d: usize) -> f64 {
+    let columns = Columns::new(y, d);
+    let row = |line: &mut Vec<f64>, x: &[f64]| -> f64 {
+        columns.squares(x, 0, line);
+        line.iter().map(|v| v.sqrt()).sum()
+    };
+    let rows: Vec<f64> = x.par_chunks_exact(d).map_init(|| vec![0.0; columns.len()], row).collect();
+    rows.iter().sum()
+}
+
+/// [`energy_distance`] with the distances kept, `O((n + m)²)` of memory, for a bootstrap.
 #[derive(Clone, Debug)]
 pub struct Energy {
     xx: Pairs,

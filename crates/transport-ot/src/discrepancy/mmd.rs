@@ -15,7 +15,7 @@ use transport_core::Noise;
 /// is given; [`median_distance`] is the usual rule.
 ///
 /// # Shapes
-/// `x`: `[n, d]`, `y`: `[m, d]`, row-major, n, m ≥ 2. Cost `O((n + m)² d)`.
+/// `x`: `[n, d]`, `y`: `[m, d]`, row-major, n, m ≥ 2. Time `O((n + m)² d)`, memory `O((n + m)²)`.
 ///
 /// # Panics
 /// When a sample has fewer than two rows or a partial one, or `h` is not positive.

@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Both are returned, and their gap is the certificate. One point to one is solved by auctions and
-//! shortest paths (`paths.rs`), other weights by the network simplex method (`simplex.rs`). The cost is read row by row: of `n m` costs
-//! the cheapest few of each row are kept, and the search is exact all the same (`arcs.rs`). A problem
-//! starts from the potentials of a random quarter of its points, which is solved first.
+//! shortest paths (`paths.rs`), other weights by the network simplex method (`simplex.rs`). The cost
+//! is read row by row: of `n m` costs the cheapest few of each row are kept, and the search is exact
+//! all the same (`arcs.rs`). A problem starts from the potentials of a random quarter of its points,
+//! which is solved first.
 
 mod arcs;
 mod paths;

@@ -12,6 +12,8 @@
 
 use std::collections::VecDeque;
 
+/// An accelerated step that raises the error by this factor is taken back.
+const GROWTH: f64 = 1.5;
 /// A direction whose new part is smaller than this, relatively, is left out.
 const DEPENDENT: f64 = 1e-7;
 
@@ -23,27 +25,34 @@ pub(crate) struct Anderson<'a> {
     /// Differences of iterates and of residuals, newest first.
     past: VecDeque<(Vec<f64>, Vec<f64>)>,
     last: Option<(Vec<f64>, Vec<f64>)>,
+    /// The error and the plain image of the iterate before.
+    accepted: Option<(f64, Vec<f64>)>,
 }
 
 impl<'a> Anderson<'a> {
     /// Nothing remembered; `memory = 0` is the plain iteration.
     pub(crate) fn new(memory: usize, weights: &'a [f64]) -> Self {
-        Self { memory, weights, past: VecDeque::new(), last: None }
+        Self { memory, weights, past: VecDeque::new(), last: None, accepted: None }
     }
 
-    /// Whether the next step will differ from the plain one.
-    pub(crate) fn is_warm(&self) -> bool {
-        self.memory > 0 && self.last.is_some()
-    }
-
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        self.past.clear();
-        self.last = None;
+    /// The next iterate after `x` with image `gx` and this error. An accelerated step that made the
+    /// error much larger, or no number, is taken back: the plain one before it stands in its place,
+    /// and the history begins anew.
+    pub(crate) fn guarded(&mut self, error: f64, x: &[f64], gx: Vec<f64>) -> Vec<f64> {
+        let warm = self.memory > 0 && self.last.is_some();
+        let worse = |before: f64| error.is_nan() || error > GROWTH * before;
+        if let Some((_, plain)) = self.accepted.take_if(|(before, _)| warm && worse(*before)) {
+            self.past.clear();
+            self.last = None;
+            return plain;
+        }
+        let next = self.next(x, &gx);
+        self.accepted = Some((error, gx));
+        next
     }
 
     /// The next iterate after `x` with image `gx`.
-    pub(crate) fn next(&mut self, x: &[f64], gx: &[f64]) -> Vec<f64> {
+    fn next(&mut self, x: &[f64], gx: &[f64]) -> Vec<f64> {
         if self.memory == 0 {
             return gx.to_vec();
         }

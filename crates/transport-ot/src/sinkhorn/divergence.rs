@@ -60,7 +60,7 @@ pub fn divergence(
     let efforts = [plan.effort, source, target];
     let effort = Effort {
         iterations: efforts.iter().map(|e| e.iterations).sum(),
-        error: efforts.iter().fold(0.0, |worst, e| e.error.max(worst)),
+        error: Effort::worst(efforts.map(|e| e.error)),
         tolerance: solver.tolerance,
     };
     Ok(Solved::judge(Divergence { value, plan, own: [f, g], effort }))
@@ -89,6 +89,6 @@ fn with_itself(
             return Ok((f, Effort { iterations, error, tolerance: solver.tolerance }));
         }
         let middle: Vec<f64> = f.iter().zip(&image).map(|(f, s)| 0.5 * (f + s)).collect();
-        f = history.next(&f, &middle);
+        f = history.guarded(error, &f, middle);
     }
 }

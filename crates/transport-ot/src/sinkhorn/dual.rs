@@ -15,8 +15,6 @@ use crate::solved::Effort;
 const SHRINK: f64 = 0.5;
 /// Iterations and relative error that a stage before the last may take and need reach.
 const STAGE: (usize, f64) = (30, 0.02);
-/// An accelerated step that raises the error by this factor is taken back.
-const GROWTH: f64 = 1.5;
 
 /// A dual problem.
 pub(crate) struct Dual<'a> {
@@ -115,7 +113,6 @@ impl Dual<'_> {
     fn stage(&self, pace: &Pace, mut g: Vec<f64>) -> State {
         let epsilon = pace.epsilon;
         let mut history = Anderson::new(pace.memory, self.b);
-        let mut accepted: Option<(f64, Vec<f64>)> = None;
         let mut iterations = 0;
         loop {
             let damp = self.damping(Side::Source, epsilon);
@@ -130,17 +127,7 @@ impl Dual<'_> {
                 let effort = Effort { iterations, error, tolerance: pace.tolerance };
                 return State { f, g, effort };
             }
-            let worse = |before: f64| error.is_nan() || error > GROWTH * before;
-            match accepted.take_if(|(before, _)| history.is_warm() && worse(*before)) {
-                Some((_, plain)) => {
-                    history.clear();
-                    g = plain;
-                }
-                None => {
-                    g = history.next(&g, &image);
-                    accepted = Some((error, image));
-                }
-            }
+            g = history.guarded(error, &g, image);
         }
     }
 }

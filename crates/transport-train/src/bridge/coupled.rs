@@ -18,7 +18,8 @@ use transport_ot::Coupling;
 /// | independent, Gaussian source | `Lipman` | FM |
 /// | exact | straight | OT-CFM |
 /// | exact, with the context | straight | C²OT |
-/// | Sinkhorn, `ε = 2σ²` for `|x − y|²` | Brownian | SB-CFM, \[SF\]²M |
+/// | Sinkhorn, `ε = 2σ²` for `|x − y|²` | Brownian | SB-CFM, \[SF\]²M: the Schrödinger bridge |
+/// | exact | Brownian | \[SF\]²M-Exact: near it where σ is small |
 /// | independent | trigonometric | stochastic interpolants |
 ///
 /// \[SF\]²M: Tong et al. (2024), "Simulation-free Schrödinger bridges via score and flow matching".

@@ -30,7 +30,8 @@ pub enum Method {
     ICfm,
     /// Flow matching on optimal pairs of each batch.
     OtCfm,
-    /// Score and flow matching on optimal pairs: both directions of a Schrödinger bridge.
+    /// Score and flow matching on optimal pairs joined by Brownian bridges: near the Schrödinger
+    /// bridge where `sigma` is small.
     Sf2m,
     /// Iterated Markovian fitting of the Schrödinger bridge.
     Dsbm,
@@ -106,6 +107,15 @@ impl FitConfig {
         let (width, depth, components) = (128, 3, 20);
         Self { method, steps, batch_size: 256, lr, sigma, width, depth, components, seed: 0 }
     }
+
+    /// The steps that are taken: those of [`Method::Dsbm`] are a multiple of its ten fits.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        match self.method {
+            Method::Dsbm => self.steps.div_ceil(FITS) * FITS,
+            _ => self.steps,
+        }
+    }
 }
 
 /// What cannot be fitted, opened or carried.
@@ -135,6 +145,14 @@ pub enum JoinError {
     Columns {
         /// Its time.
         time: f64,
+        /// The column.
+        column: String,
+    },
+    /// A row that leaves a column which was constant in training.
+    #[error("row {row} leaves column `{column}`, which was constant in training")]
+    Constant {
+        /// The row, counted from 1.
+        row: usize,
         /// The column.
         column: String,
     },
@@ -249,6 +267,11 @@ pub fn fit(
 ) -> Result<Bridge, JoinError> {
     check(config)?;
     let (card, laws) = prepare(config, snapshots)?;
+    if config.batch_size < laws.len() - 1 {
+        let (what, value) = ("--batch-size", config.batch_size as f64);
+        let expected = "at least one row for each interval between snapshots";
+        return Err(JoinError::Setting { what, value, expected });
+    }
     if laws.len() > 2 && !config.method.through_many() {
         let (method, found) = (config.method.name(), laws.len());
         return Err(JoinError::Many { method, found });
@@ -387,7 +410,7 @@ fn train(
             let settings = ImfConfig {
                 sigma,
                 fits: FITS,
-                steps: steps.div_ceil(FITS),
+                steps: config.total() / FITS,
                 pairs: most.min(PAIRS),
                 simulation: STEPS,
                 net: TimeMlpConfig { width: config.width, depth: config.depth },
@@ -451,6 +474,9 @@ impl Bridge {
             .map_err(|e| malformed(format!("its card is not a bridge's: {e}")))?;
         let (config, dim) = (&card.config, card.scaler.output_dim());
         check(config)?;
+        if card.times.len() < 2 || card.names.len() != card.scaler.input_dim() {
+            return Err(malformed("its card has too few times or columns".to_owned()).into());
+        }
         let net = |name: &str| weights.part(name).fill(blank(config, dim, space));
         let process = match config.method {
             Method::ICfm | Method::OtCfm => Process::Flow(net("velocity")?),
@@ -491,8 +517,13 @@ impl Bridge {
         seed: u64,
     ) -> Result<Vec<Table>, JoinError> {
         let table = columns(rows, &self.card.names, from)?;
-        let n = table.rows();
-        let mut x = self.card.scaler.transform(&table)?;
+        let (n, scaler) = (table.rows(), &self.card.scaler);
+        let leaves = |row: usize| scaler.off_support(table.row(row)).map(|j| (row, j));
+        if let Some((row, j)) = (0..n).find_map(leaves) {
+            let column = self.card.names[j].clone();
+            return Err(JoinError::Constant { row: row + 1, column });
+        }
+        let mut x = scaler.transform(&table)?;
         let noise = Noise::new(seed, n).purpose("carry");
         let mut now = self.clock(from)?;
         let mut states = Vec::with_capacity(times.len());

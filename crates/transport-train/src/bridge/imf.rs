@@ -137,11 +137,11 @@ impl std::fmt::Debug for Imf {
 }
 
 impl Imf {
-    /// Ready to fit the bridge from `source` to `target`. Of `train` the batch size and the seed
-    /// are used; its steps are `fits · steps`.
+    /// Ready to fit the bridge from `source` to `target`. The steps are `fits · steps`, whatever
+    /// `train` says.
     ///
     /// # Panics
-    /// When the dimensions differ or a number of the settings is 0.
+    /// When the dimensions differ, a number of the settings is 0, or there is one fit.
     #[must_use]
     pub fn new(
         config: ImfConfig,
@@ -152,7 +152,7 @@ impl Imf {
         space: &Space,
     ) -> Self {
         assert_eq!(source.dim(), target.dim(), "ends of one dimension");
-        assert!(config.fits > 0 && config.steps > 0 && config.pairs > 0 && config.simulation > 0);
+        assert!(config.fits > 1 && config.steps > 0 && config.pairs > 0 && config.simulation > 0);
         let noise = Noise::new(train.seed, config.pairs).purpose("imf");
         let pairs = Arc::new(joined(
             &source.draws(&noise.purpose("source")),

@@ -38,6 +38,9 @@ impl Pairing {
     ///
     /// # Errors
     /// As [`Coupling::pairs`].
+    ///
+    /// # Panics
+    /// When the weight of the contexts is negative or not a number.
     pub fn pairs(
         &self,
         starts: &[f64],
@@ -46,6 +49,7 @@ impl Pairing {
         d: usize,
         noise: &Noise,
     ) -> Result<Vec<usize>, OtError> {
+        assert!(self.context_weight >= 0.0, "a weight of {}", self.context_weight);
         let weight = self.context_weight.sqrt();
         let Some(contexts) = contexts.filter(|_| weight > 0.0) else {
             return self.coupling.pairs(starts, ends, d, noise);
