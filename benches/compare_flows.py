@@ -1,4 +1,4 @@
-"""Our flows' speed beside zuko's, in turn, in one run; prints the table of docs/src/flows.md.
+"""Our flows' speed beside zuko's, in turn, in one run; prints the ratios of docs/src/flows.md.
 
     venv/bin/pip install -r benches/peers/requirements.txt
     venv/bin/python benches/compare_flows.py [--rounds 3] [--seconds 1] [--threads 2]

@@ -35,8 +35,7 @@ fn problem(width: usize, batch: usize, dim: usize) -> (Config, Problem) {
     config.model.settings.insert("depth".into(), 3.into());
     config.train.batch_size = batch;
     let mut problem = Problem::prepare(&config.data, 0).expect("a law");
-    let states = Noise::new(3, 4096).normal_values(dim).into_iter().map(|v| v as f32).collect();
-    problem.rows = Arc::new(Rows { states, dim, contexts: Vec::new(), context_dim: 0 });
+    problem.rows = Arc::new(Rows::plain(Noise::new(3, 4096).normal_values(dim), dim));
     (config, problem)
 }
 

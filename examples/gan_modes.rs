@@ -10,6 +10,7 @@
 //! Any other `name=value` is a setting of the models, such as `penalty_weight=0.1`.
 use std::collections::BTreeMap;
 use std::time::Instant;
+use transport::core::law::Mixture;
 use transport::train::{Config, Folder, Mode, Run, Silent, train};
 
 const MODELS: &str = "wgan-gp,r1-gan,sngan,r3gan,gan";
@@ -24,28 +25,17 @@ struct Modes {
     variance_of_all: (f64, f64),
 }
 
-/// What differs from a model's own settings: a mode's width against the data's is 1/28 on the ring
-/// and 1/57 on the grid, and the sharper one needs a critic of higher frequency.
-fn tuned(data: &str, model: &str) -> &'static [(&'static str, &'static str)] {
-    match (data, model) {
-        ("grid25", "sngan") => &[
-            ("fourier", "16"),
-            ("turns", "0.7"),
-            ("critic_bound", "1"),
-            ("generator_rate", "0.06"),
-        ],
-        (_, "r3gan") => &[("turns", "1.4")],
-        _ => &[],
-    }
+/// What differs from a model's own settings.
+fn tuned(model: &str) -> &'static [(&'static str, &'static str)] {
+    if model == "r3gan" { &[("turns", "1.4")] } else { &[] }
 }
 
 fn centres(data: &str) -> Vec<[f64; 2]> {
-    let on_ring = |k: usize| {
-        let (sin, cos) = (std::f64::consts::TAU * k as f64 / 8.0).sin_cos();
-        [2.0 * cos, 2.0 * sin]
+    let law = match data {
+        "ring8" => Mixture::circle(8, 2.0, STD),
+        _ => Mixture::grid(5, 2.0, STD),
     };
-    let on_grid = |k: usize| [2.0 * (k / 5) as f64 - 4.0, 2.0 * (k % 5) as f64 - 4.0];
-    if data == "ring8" { (0..8).map(on_ring).collect() } else { (0..25).map(on_grid).collect() }
+    law.components().iter().map(|c| [c.mean()[0], c.mean()[1]]).collect()
 }
 
 fn extremes(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
@@ -105,7 +95,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let mut config = Config::new(data, model)?;
                 (config.data.split, config.train.seed) = (0.0, seed.parse()?);
                 config = set(&set(&config, "latent", "4")?, "ema", "0.995")?;
-                for (name, value) in tuned(data, model) {
+                for (name, value) in tuned(model) {
                     config = set(&config, name, value)?;
                 }
                 for (name, value) in &asked {

@@ -18,7 +18,7 @@ use transport::sde::bridge::{MixtureBridge, conditional_uvp};
 use transport::train::batch::Rows;
 use transport::train::bridge::{LightLoss, Source};
 use transport::train::optim::OptimConfig;
-use transport::train::trainer::{LoopConfig, Trainer, Training};
+use transport::train::trainer::{LoopConfig, Trainer, finished};
 
 const POINTS: usize = 100_000;
 const COMPONENTS: usize = 5;
@@ -56,15 +56,11 @@ fn fit(d: usize, epsilon: f64, steps: u64, space: &Space) -> Result<(), Box<dyn 
         Ok(conditional_uvp(&model.bridge()?, &truth, &tests, variance))
     };
     let before = uvp(&model)?;
-    let states = ends.iter().map(|v| *v as f32).collect();
-    let rows = Rows { states, dim: d, contexts: Vec::new(), context_dim: 0 };
+    let rows = Rows::plain(ends.iter().copied(), d);
     let objective = LightLoss { source: Source::Law(Arc::new(Gaussian::standard(d))) };
     let train = LoopConfig { steps, batch_size: 512, shards: 1, seed: 0, ..LoopConfig::default() };
     let optim = OptimConfig { lr: 1e-2, weight_decay: 0.0, ..OptimConfig::default() };
-    let mut trainer = Trainer::new(model, objective, Arc::new(rows), train, optim, space);
-    while trainer.steps_done() < trainer.steps_total() {
-        trainer.step();
-    }
+    let trainer = finished(Trainer::new(model, objective, Arc::new(rows), train, optim, space));
     let seconds = began.elapsed().as_secs_f64();
     let after = uvp(&trainer.averaged()?)?;
     println!(

@@ -19,7 +19,7 @@ use transport::train::objective::{
     ImplicitScoreMatching, Objective, SlicedScoreMatching, TimeLaw, Weighting,
 };
 use transport::train::optim::OptimConfig;
-use transport::train::trainer::{LoopConfig, Trainer, Training};
+use transport::train::trainer::{LoopConfig, Trainer, finished};
 
 const SCHEDULE: Named = Named::Vp;
 const SIGMAS: [f64; 2] = [0.5, 0.2];
@@ -122,17 +122,13 @@ impl Lab {
         let net = MlpConfig { width: 128, depth: 3, frequencies: 16 };
         let config = DynamicsConfig { schedule: SCHEDULE, head, net, uncertainty: true };
         let model = Dynamics::new(&config, 2, 0, &Noise::new(0, 1), &self.space);
-        let states = self.law.draws(&Noise::new(1, 200_000)).into_iter().map(|v| v as f32);
-        let rows = Rows { states: states.collect(), dim: 2, contexts: vec![], context_dim: 0 };
+        let rows = Rows::plain(self.law.draws(&Noise::new(1, 200_000)), 2);
         let train =
             LoopConfig { steps: self.steps, batch_size: 512, shards: 1, ..LoopConfig::default() };
         let optim = OptimConfig::default();
         let rows = Arc::new(rows);
-        let mut trainer = Trainer::new(model.clone(), objective, rows, train, optim, &self.space);
-        for _ in 0..self.steps {
-            trainer.step();
-        }
-        Ok(trainer.weights().fill(model)?)
+        let trainer = Trainer::new(model, objective, rows, train, optim, &self.space);
+        Ok(finished(trainer).averaged()?)
     }
 
     /// `E‖s − s*‖²/E‖s*‖²` on 20,000 points of `q_t`.

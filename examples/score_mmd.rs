@@ -18,7 +18,7 @@ use transport::sde::{DiffusionFlow, Grid, GridError};
 use transport::train::batch::Rows;
 use transport::train::objective::{DenoisingScoreMatching, TimeLaw, Weighting};
 use transport::train::optim::OptimConfig;
-use transport::train::trainer::{LoopConfig, Trainer, Training};
+use transport::train::trainer::{LoopConfig, Trainer, finished};
 
 type Fault = Box<dyn std::error::Error>;
 const SCHEDULE: Named = Named::Vp;
@@ -58,17 +58,13 @@ fn trained(steps: u64, space: &Space) -> Result<Dynamics, Fault> {
     let head = Prediction::Noise.into();
     let config = DynamicsConfig { schedule: SCHEDULE, head, net, uncertainty: false };
     let model = Dynamics::new(&config, 2, 0, &Noise::new(0, 1), space);
-    let states = law.draws(&Noise::new(1, 200_000)).into_iter().map(|v| v as f32).collect();
-    let rows = Arc::new(Rows { states, dim: 2, contexts: vec![], context_dim: 0 });
+    let rows = Arc::new(Rows::plain(law.draws(&Noise::new(1, 200_000)), 2));
     let train = LoopConfig { steps, batch_size: 512, shards: 1, ..LoopConfig::default() };
     let objective =
         DenoisingScoreMatching { times: TimeLaw::LogSnr, weighting: Weighting::Likelihood };
     let optim = OptimConfig::default();
-    let mut trainer = Trainer::new(model.clone(), objective, rows, train, optim, space);
-    for _ in 0..steps {
-        trainer.step();
-    }
-    Ok(trainer.weights().fill(model)?)
+    let trainer = Trainer::new(model, objective, rows, train, optim, space);
+    Ok(finished(trainer).averaged()?)
 }
 
 /// A denoiser whose score is `factor` times as large: `E[x₀ | x] = −σ s` too, and the data follow.

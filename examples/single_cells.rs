@@ -16,14 +16,14 @@ use transport::data::{Scaler, Table};
 use transport::kernels::Activation;
 use transport::models::bridge::FlowAndScore;
 use transport::models::net::{TimeMlp, TimeMlpConfig};
-use transport::ot::{Coupling, cost::Euclidean, exact};
+use transport::ot::{Coupling, cost::Euclidean, exact, weights::uniform};
 use transport::sde::{Grid, OdeFlow, SdeFlow, Solver};
 use transport::train::batch::Rows;
 use transport::train::bridge::{
     FlowAndScoreMatching, Imf, ImfConfig, Snapshots, Source, VelocityMatching,
 };
 use transport::train::optim::OptimConfig;
-use transport::train::trainer::{LoopConfig, Trainer, Training};
+use transport::train::trainer::{LoopConfig, Trainer, finished};
 use transport::viz::{Frame, Points, trajectories};
 
 const NET: TimeMlpConfig = TimeMlpConfig { width: 64, depth: 3 };
@@ -95,20 +95,12 @@ fn read(of: &Arguments) -> Result<Cells, Box<dyn Error>> {
 }
 
 fn source(values: &[f64], d: usize) -> Source {
-    let states = values.iter().map(|v| *v as f32).collect();
-    Source::Rows(Arc::new(Rows { states, dim: d, contexts: Vec::new(), context_dim: 0 }))
+    Source::Rows(Arc::new(Rows::plain(values.iter().copied(), d)))
 }
 
 fn w1(x: &[f64], y: &[f64], d: usize) -> Result<f64, Box<dyn Error>> {
-    let weights = |v: &[f64]| vec![d as f64 / v.len() as f64; v.len() / d];
+    let weights = |v: &[f64]| uniform(v.len() / d);
     Ok(exact(&Euclidean::distance(x, y, d)?, &weights(x), &weights(y))?.value)
-}
-
-fn run<T: Training>(mut training: T) -> T {
-    while training.steps_done() < training.steps_total() {
-        training.step();
-    }
-    training
 }
 
 /// What carries a cell from one clock time to another.
@@ -133,15 +125,14 @@ fn learn(
     let train = LoopConfig { steps, batch_size: 256, shards: 1, seed, ..LoopConfig::default() };
     let optim = OptimConfig { lr: 1e-3, ..OptimConfig::default() };
     let init = Noise::new(seed, 1).purpose("init");
-    let states = vec![0.0; 1024 * d];
-    let blank = Arc::new(Rows { states, dim: d, contexts: Vec::new(), context_dim: 0 });
+    let blank = Arc::new(Rows::plain(vec![0.0; 1024 * d], d));
     Ok(match method {
         "ot-cfm" => {
             let paths = Snapshots::new(&times, laws, Coupling::Exact, 0.0)?;
             let clock = paths.clock().to_vec();
             let net = TimeMlp::new(&NET, d, 0, Activation::Selu, &init, space);
             let trainer = Trainer::new(net, VelocityMatching(paths), blank, train, optim, space);
-            Learned::Flow(run(trainer).averaged()?, clock)
+            Learned::Flow(finished(trainer).averaged()?, clock)
         }
         "sf2m" => {
             let paths = Snapshots::new(&times, laws, Coupling::Exact, SIGMA)?;
@@ -149,7 +140,7 @@ fn learn(
             let net = FlowAndScore::new(&NET, d, Activation::Selu, SIGMA, &init, space);
             let trainer =
                 Trainer::new(net, FlowAndScoreMatching(paths), blank, train, optim, space);
-            Learned::Both(run(trainer).averaged()?, clock)
+            Learned::Both(finished(trainer).averaged()?, clock)
         }
         _ => {
             let ends = [left - 1, left + 1].map(|k| source(&cells.rows[k], d));
@@ -163,7 +154,7 @@ fn learn(
                 net: NET,
                 activation: Activation::Selu,
             };
-            Learned::Bridge(Box::new(run(Imf::new(config, from, to, train, optim, space))))
+            Learned::Bridge(Box::new(finished(Imf::new(config, from, to, train, optim, space))))
         }
     })
 }
@@ -205,7 +196,7 @@ fn midpoints(cells: &Cells, left: usize, optimal: bool) -> Result<Vec<f64>, Box<
     let share = (cells.times[left] - cells.times[left - 1])
         / (cells.times[left + 1] - cells.times[left - 1]);
     let pairs: Vec<(usize, usize)> = if optimal {
-        let (a, b) = (vec![1.0 / n as f64; n], vec![1.0 / m as f64; m]);
+        let (a, b) = (uniform(n), uniform(m));
         let plan = exact(&Euclidean::squared(x, y, d)?, &a, &b)?;
         plan.entries.iter().map(|e| (e.source, e.target)).collect()
     } else {

@@ -1,6 +1,6 @@
 """Our optimal transport beside POT's: the same problems from the same points, one thread each.
 
-    pip install POT==0.9.7.post1 numpy scipy
+    pip install -r benches/peers/requirements.txt
     python benches/peers/ot_peer.py [--sizes 10,100,500,2000] [--binary PATH]
 
 Prints a table: value of each, relative difference, marginal error, processor seconds (least of the

@@ -7,7 +7,6 @@
 //! of the weights; the flow by 100 steps of Euler. `w2`: exact between 10,000 ends and 10,000 draws
 //! of the target; `w2_floor`: the same between two draws. `npe` = |∫E|v|²dt − W2²(q0, q1)|/W2²(q0,
 //! q1), both on the same points; `npe_noise`: the difference of npe between the two halves.
-
 //!
 //! Methods `torchcfm-i-cfm` and `torchcfm-ot-cfm` score what `benches/peers/torchcfm_peer.py` left in
 //! DIR/points for the same starts, which each cell writes there.

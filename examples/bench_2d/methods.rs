@@ -16,7 +16,7 @@ use transport::train::bridge::{
     transported,
 };
 use transport::train::optim::OptimConfig;
-use transport::train::trainer::{LoopConfig, Trainer, Training};
+use transport::train::trainer::{LoopConfig, Trainer, finished};
 
 pub const METHODS: [&str; 10] = [
     "fm",
@@ -61,15 +61,7 @@ impl Budget {
 }
 
 fn rows(values: Vec<f64>) -> Arc<Rows> {
-    let states = values.into_iter().map(|v| v as f32).collect();
-    Arc::new(Rows { states, dim: 2, contexts: Vec::new(), context_dim: 0 })
-}
-
-fn run<T: Training>(mut training: T) -> T {
-    while training.steps_done() < training.steps_total() {
-        training.step();
-    }
-    training
+    Arc::new(Rows::plain(values, 2))
 }
 
 /// The velocity of the method's probability flow, trained.
@@ -134,7 +126,7 @@ fn trained(
         budget.optim(),
         space,
     );
-    Ok(run(trainer).averaged()?)
+    Ok(finished(trainer).averaged()?)
 }
 
 fn flow(
@@ -161,8 +153,7 @@ fn rectified(
     let count = starts.len() / 2;
     let ends = to_host(transported(&first, space.tensor(starts.clone(), [count, 2]), 100).end);
     let pairs = starts.chunks_exact(2).zip(ends.chunks_exact(2));
-    let states = pairs.flat_map(|(a, b)| a.iter().chain(b)).map(|v| *v as f32).collect();
-    let pairs = Rows { states, dim: 4, contexts: Vec::new(), context_dim: 0 };
+    let pairs = Rows::plain(pairs.flat_map(|(a, b)| a.iter().chain(b)).copied(), 4);
     let again = Coupled { ends: Ends::Given, path };
     flow(again, Arc::new(pairs), budget, 2, space)
 }
@@ -177,7 +168,7 @@ fn bridge(
     let model = FlowAndScore::new(&NET, 2, SELU, SIGMA, &init, space);
     let objective = FlowAndScoreMatching(objective);
     let trainer = Trainer::new(model, objective, data, budget.train(1), budget.optim(), space);
-    Ok(Box::new(run(trainer).averaged()?))
+    Ok(Box::new(finished(trainer).averaged()?))
 }
 
 fn imf(task: &Task, budget: &Budget, space: &Space) -> Box<dyn Field> {
@@ -193,5 +184,7 @@ fn imf(task: &Task, budget: &Budget, space: &Space) -> Box<dyn Field> {
     };
     let law = |law: &Arc<dyn PointLaw>| Source::Law(Arc::clone(law));
     let (source, target) = (law(&task.source), law(&task.target));
-    Box::new(run(Imf::new(config, source, target, budget.train(1), budget.optim(), space)).drifts())
+    Box::new(
+        finished(Imf::new(config, source, target, budget.train(1), budget.optim(), space)).drifts(),
+    )
 }

@@ -126,6 +126,13 @@ impl Scaler {
         self.constants().map(|(j, _)| j).collect()
     }
 
+    /// The columns that are coordinates of the model's space, ascending.
+    pub fn active_columns(&self) -> Vec<usize> {
+        let active =
+            |(j, column): (usize, &Column)| matches!(column, Column::Active(_)).then_some(j);
+        self.columns.iter().enumerate().filter_map(active).collect()
+    }
+
     /// Columns of the data.
     pub fn input_dim(&self) -> usize {
         self.columns.len()

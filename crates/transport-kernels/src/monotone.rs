@@ -31,7 +31,7 @@ use spline::Spline;
 
 /// The half-width `B` of the box that a spline acts on.
 pub const BOUND: f64 = 5.0;
-/// `ln 1000`: the largest logarithm of a slope.
+/// `ln 1000`: the largest logarithm of a spline's slope at a knot.
 pub const RANGE: f64 = 6.907_755_278_982_137;
 
 /// An increasing map `ℝ → ℝ`.

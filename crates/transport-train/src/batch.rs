@@ -17,6 +17,13 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Rows of `dim` columns without contexts, rounded to f32.
+    #[must_use]
+    pub fn plain(values: impl IntoIterator<Item = f64>, dim: usize) -> Self {
+        let states = values.into_iter().map(|v| v as f32).collect();
+        Self { states, dim, contexts: Vec::new(), context_dim: 0 }
+    }
+
     /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -9,8 +9,7 @@ use transport_models::net::{Canvas, Pixels};
 pub fn of(schema: &Schema) -> Option<Canvas> {
     let (image, scaler) = (schema.image?, &schema.scaler);
     let scale = scaler.common_scale()?;
-    let constant = scaler.constant_columns();
-    let columns: Vec<usize> = (0..image.len()).filter(|p| !constant.contains(p)).collect();
+    let columns = scaler.active_columns();
     // What is 0 in the model's space, and the constants, in data units.
     let origin = scaler.inverse(&vec![0.0; columns.len()]);
     let mean = *origin.get(*columns.first()?)?;
@@ -51,6 +50,10 @@ pub fn kept(shape: &Shape, weights: &Weights) -> Result<Option<Canvas>, WeightsE
         [low, high] => Some((low, high)),
         _ => None,
     };
+    if columns.iter().any(|p| *p as usize >= image.len()) {
+        let name = format!("{COLUMNS} (with pixels of the image)");
+        return Err(WeightsError::Missing { name });
+    }
     let (channels, height, width) = (image.channels, image.height, image.width);
     Ok(Some(Canvas {
         pixels: Pixels { channels, height, width },

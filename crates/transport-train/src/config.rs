@@ -261,6 +261,12 @@ impl Config {
                 known: entry.capabilities().solvers.iter().map(|s| s.name()).collect(),
             });
         }
+        if !entry.validates() && (self.train.keep == Keep::Best || self.train.patience > 0) {
+            let reason =
+                "no loss says how good its weights are: keep the last ones, without patience";
+            let (model, reason) = (self.model.name.clone(), reason.to_owned());
+            return Err(ConfigError::Settings { model, reason });
+        }
         let whole = "a whole number of at least 1";
         let positive = "a finite number above 0";
         let ranges = [

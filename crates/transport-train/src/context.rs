@@ -77,17 +77,19 @@ fn list(values: &[f64]) -> String {
 }
 
 impl ColumnCode {
-    fn fit(name: &str, column: &[f64]) -> Self {
-        let mut values = column.to_vec();
+    /// Classes are read from all rows: one may stand in the held-out part alone. The scale of numbers
+    /// is the training rows'.
+    fn fit(name: &str, all: &[f64], train: &[f64]) -> Self {
+        let mut values = all.to_vec();
         values.sort_by(f64::total_cmp);
         values.dedup();
         let name = name.to_owned();
         if values.len() <= MOST_CLASSES && values.iter().all(|v| v.fract() == 0.0) {
             return Self::Classes { name, values };
         }
-        let n = column.len() as f64;
-        let mean = column.iter().sum::<f64>() / n;
-        let variance = column.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+        let n = train.len() as f64;
+        let mean = train.iter().sum::<f64>() / n;
+        let variance = train.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
         let scale = if variance > 0.0 { variance.sqrt() } else { 1.0 };
         Self::Number { name, mean, scale }
     }
@@ -123,12 +125,13 @@ impl ColumnCode {
 }
 
 impl ContextCode {
-    /// The code of a table's columns.
+    /// The code of a table's columns, of which `train` holds the rows that are trained on.
     #[must_use]
-    pub fn fit(table: &Table) -> Self {
-        let column = |j: usize| table.column(j).collect::<Vec<f64>>();
-        let columns = table.names().iter().enumerate();
-        Self { columns: columns.map(|(j, name)| ColumnCode::fit(name, &column(j))).collect() }
+    pub fn fit(all: &Table, train: &Table) -> Self {
+        let column = |table: &Table, j: usize| table.column(j).collect::<Vec<f64>>();
+        let code =
+            |(j, name): (usize, &String)| ColumnCode::fit(name, &column(all, j), &column(train, j));
+        Self { columns: all.names().iter().enumerate().map(code).collect() }
     }
 
     /// The width of an encoded context.

@@ -7,8 +7,6 @@
 //! | [`bits`] | bits per dimension of laws of images |
 //! | [`canvas`] | rows as images, in a model file |
 //! | [`objective`] | losses: flow matching, denoising score matching |
-//! | [`canvas`] | rows as images, in a model file |
-//! | [`objective`] | losses: flow matching, every score matching, weightings, laws of times |
 //! | [`adversarial`] | two players: losses, penalties, the trainer of a GAN |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
 //! | [`trainer`] | one step of training |

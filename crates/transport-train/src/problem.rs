@@ -176,8 +176,8 @@ impl Problem {
                 Scaler::standardize_within(&train, &simulated::supports(&config.source, &train)?)?
             }
         };
-        // Classes are read from all rows: a class may stand in the held-out part alone.
-        let code = context.as_ref().map(ContextCode::fit).unwrap_or_default();
+        let fit = |table: &Table| ContextCode::fit(table, &table.select_rows(train_rows));
+        let code = context.as_ref().map(fit).unwrap_or_default();
         let encode = |rows: &[usize]| match &context {
             None => Ok(Vec::new()),
             Some(table) => code.encode(&table.select_rows(rows)),

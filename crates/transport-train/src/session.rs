@@ -164,6 +164,10 @@ pub fn train(
             best: memory.watch.best(),
         };
         let weights = memory.watch.kept(&*training);
+        if !weights.is_finite() {
+            // The last step can break the weights before any loss shows it.
+            return Err(TrainError::Diverged { step: card.steps, loss: f64::NAN });
+        }
         folder.finish(&Run::archive(&card, weights, &problem.rows.contexts)?)?;
     }
     Ok(outcome)

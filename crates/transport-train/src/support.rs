@@ -25,7 +25,7 @@ impl Schema {
     /// `s` and `m` of each coordinate of the model's space: `data = s · state + m`.
     pub(crate) fn to_data_units(&self) -> (Vec<f64>, Vec<f64>) {
         let d = self.scaler.output_dim();
-        let active = self.active();
+        let active = self.scaler.active_columns();
         let at = |value: f64| {
             let row = self.scaler.inverse(&vec![value; d]);
             active.iter().map(|c| row[*c]).collect::<Vec<f64>>()
@@ -36,21 +36,20 @@ impl Schema {
         (near.iter().zip(&origin).map(|(near, zero)| (near - zero) / STEP).collect(), origin)
     }
 
-    /// The columns that are coordinates of the model's space.
-    fn active(&self) -> Vec<usize> {
-        let constant = self.scaler.constant_columns();
-        (0..self.scaler.input_dim()).filter(|c| !constant.contains(c)).collect()
-    }
-
     /// What is outside, in the words and units of the data.
     pub(crate) fn unsupported(&self, outside: &Outside) -> SupportError {
-        let (scale, shift) = self.to_data_units();
-        let k = outside.column;
-        let in_units = |state: f64| scale[k] * state + shift[k];
+        let (k, d) = (outside.column, self.scaler.output_dim());
+        let column = self.scaler.active_columns()[k];
+        // Not affine where a column has a support of its own.
+        let in_units = |state: f64| {
+            let mut states = vec![0.0; d];
+            states[k] = state;
+            self.scaler.inverse(&states)[column]
+        };
         let (low, high) = (in_units(outside.interval.0), in_units(outside.interval.1));
         SupportError {
             row: outside.row,
-            column: self.names[self.active()[k]].clone(),
+            column: self.names[column].clone(),
             value: in_units(outside.value),
             low,
             high,

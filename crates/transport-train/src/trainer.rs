@@ -104,6 +104,15 @@ pub trait Training: Send {
     }
 }
 
+/// Steps until the training is complete.
+#[must_use]
+pub fn finished<T: Training>(mut training: T) -> T {
+    while training.steps_done() < training.steps_total() {
+        training.step();
+    }
+    training
+}
+
 /// Parameters times rows from which a batch is worth splitting: below, a graph more and a thread's
 /// waking take longer than the work that is saved.
 const WORTH_SHARDS: usize = 1 << 23;

@@ -223,7 +223,7 @@ pub(crate) struct EvaluateArgs {
     /// What the draws derive from.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Some metrics by name, comma-separated; all by default: log-likelihood, energy, mmd,
+    /// Some metrics by name, comma-separated; all by default: log-likelihood, bits-per-dim, energy, mmd,
     /// sliced-w2, c2st, frechet, precision, recall, density, coverage, neighbour-ratio, memorised,
     /// std, knn-sure, class-share.
     #[arg(long, value_delimiter = ',')]

@@ -323,9 +323,7 @@ fn prepare(
     let scaler = Scaler::standardize(&Table::new(names.clone(), values)?)?;
     let mut laws = Vec::with_capacity(tables.len());
     for table in &tables {
-        let states = scaler.transform(table)?.into_iter().map(|v| v as f32).collect();
-        let dim = scaler.output_dim();
-        let rows = Rows { states, dim, contexts: Vec::new(), context_dim: 0 };
+        let rows = Rows::plain(scaler.transform(table)?, scaler.output_dim());
         laws.push(Source::Rows(Arc::new(rows)));
     }
     Ok((BridgeCard { config: *config, times, names, scaler }, laws))

@@ -237,8 +237,7 @@ impl Imf {
 /// Rows `[x₀, x₁]`.
 fn joined(starts: &[f64], ends: &[f64], d: usize) -> Rows {
     let pairs = starts.chunks_exact(d).zip(ends.chunks_exact(d));
-    let states = pairs.flat_map(|(a, b)| a.iter().chain(b)).map(|v| *v as f32).collect();
-    Rows { states, dim: 2 * d, contexts: Vec::new(), context_dim: 0 }
+    Rows::plain(pairs.flat_map(|(a, b)| a.iter().chain(b)).copied(), 2 * d)
 }
 
 impl Training for Imf {

@@ -58,6 +58,9 @@ pub fn held_out_bound(
     let on = |i: &usize| scaler.off_support(test.row(*i)).is_none();
     let value = |i: usize| bound.values[i] + if bound.discrete { 0.0 } else { log_det[i] };
     let values: Vec<f64> = (0..test.rows()).filter(on).map(value).collect();
+    if values.is_empty() {
+        return Ok(None);
+    }
     let n = values.len() as f64;
     let nats = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|v| (v - nats).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);

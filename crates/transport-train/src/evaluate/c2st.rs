@@ -31,8 +31,7 @@ const PENALTY: f32 = 1e-4;
 /// Five folds of the pooled, shuffled rows; in each the network is trained on the other four by
 /// Adam (rate 10⁻³, batches of 200) on the cross-entropy with the penalty 10⁻⁴ ½ |W|², until it
 /// has not fallen by 10⁻⁴ for ten passes: scikit-learn's `MLPClassifier` as the usual test sets
-/// it, where `width` is `10 d`. Uniform Glorot initialisation. The random streams differ, the
-/// accuracies agree within their noise (a table is in `docs/src/evaluation.md`).
+/// it, where `width` is `10 d`. Uniform Glorot initialisation.
 ///
 /// # Shapes
 /// `x`: `[n, d]`, `y`: `[n, d]` row-major; returns `[2n]`.

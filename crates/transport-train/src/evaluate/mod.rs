@@ -139,18 +139,24 @@ pub fn evaluate_with(run: &Run, options: &Options) -> Result<Option<Report>, Run
     let mut report = judge(&sides, options, log_prob)?;
     report.held_out = problem.test.rows();
     if options.measures.contains(&Measure::BitsPerDim) {
-        let after = report.metrics.iter().filter(|m| m.measure == Measure::LogLikelihood).count();
+        let before = options.measures.iter().take_while(|m| **m != Measure::BitsPerDim);
+        let before: Vec<Measure> = before.copied().collect();
+        let at = report.metrics.iter().filter(|m| before.contains(&m.measure)).count();
         let found = bits(run, &problem, sides.test, options.seed)?;
-        found.into_iter().for_each(|metric| report.metrics.insert(after, metric));
+        found.into_iter().for_each(|metric| report.metrics.insert(at, metric));
     }
     Ok(Some(report))
 }
 
-/// Bits per dimension, for images of whole numbers under a model with a density.
+/// Bits per dimension, for images of whole numbers under a model with a density; rows that leave a
+/// pixel which was constant in training have no chance and are left out.
 fn bits(run: &Run, problem: &Problem, test: &Table, seed: u64) -> Result<Option<Metric>, RunError> {
     let (scaler, width) = (&problem.schema.scaler, problem.rows.context_dim);
-    let states = scaler.transform(test)?;
-    let contexts = (width > 0).then(|| &problem.test_contexts[..width * test.rows()]);
+    let on = on_support(scaler, test);
+    let states = scaler.transform(&test.select_rows(&on))?;
+    let row = |i: &usize| problem.test_contexts[i * width..(i + 1) * width].iter().copied();
+    let contexts: Vec<f32> = on.iter().flat_map(row).collect();
+    let contexts = (width > 0).then_some(&contexts[..]);
     let of = |law: &dyn Generator, plan: &SampleConfig| {
         bits_per_dim(law, plan, problem, &states, contexts, seed)
     };
@@ -166,6 +172,11 @@ fn bits(run: &Run, problem: &Problem, test: &Table, seed: u64) -> Result<Option<
     let (model, gaussian, measure) = (mean(model), mean(gaussian), Measure::BitsPerDim);
     let (name, good) = (measure.title().to_owned(), measure.good());
     Ok(Some(Metric { measure, name, model, gaussian, floor: None, good }))
+}
+
+/// The rows that hold the constant of each column which was constant in training.
+fn on_support(scaler: &Scaler, table: &Table) -> Vec<usize> {
+    (0..table.rows()).filter(|i| scaler.off_support(table.row(*i)).is_none()).collect()
 }
 
 /// The registry's `gaussian`, fitted to the same rows.

@@ -39,15 +39,6 @@ pub struct DenoisingScoreMatching {
     pub weighting: Weighting,
 }
 
-impl DenoisingScoreMatching {
-    /// The loss of a noise-conditional score network: `levels` noise levels in a geometric
-    /// sequence, each with the weight of its variance on the score.
-    #[must_use]
-    pub fn noise_conditional(levels: usize) -> Self {
-        Self { times: TimeLaw::Geometric { levels }, weighting: Weighting::Snr }
-    }
-}
-
 impl Objective<Dynamics> for DenoisingScoreMatching {
     type Draw = (Tensor<2>, Vec<f64>);
 

@@ -67,8 +67,8 @@ impl TimeLaw {
             _ => {}
         }
         match *self {
-            Self::Geometric { levels } if levels < 2 => {
-                Err(setting("levels", levels as f64, "at least 2"))
+            Self::Geometric { levels } if !(2..=1 << 16).contains(&levels) => {
+                Err(setting("levels", levels as f64, "at least 2 and at most 65536"))
             }
             _ => Ok(()),
         }

@@ -160,11 +160,6 @@ impl Entry for Family {
         toml::Table::try_from(self.default_settings()).unwrap_or_default()
     }
 
-    fn sampling(&self) -> SampleConfig {
-        // Sampled in one pass: nothing is integrated.
-        SampleConfig { solver: Solver::Euler, steps: 1 }
-    }
-
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
         self.settings(settings).map(|_| ())
     }
@@ -186,6 +181,7 @@ impl Entry for Family {
         let (scale, shift) = problem.schema.to_data_units();
         let model = model.of_angles(&scale, &shift, space);
         within(&model, &problem.schema, &rows.states, space)?;
+        within(&model, &problem.schema, &problem.validation.states, space)?;
         let count = rows.len().min(STARTED_ON);
         let part = |values: &[f32], d: usize| -> Tensor<2> {
             let values = values[..count * d].iter().map(|v| f64::from(*v)).collect();
@@ -251,16 +247,6 @@ impl Generator for Normalizing {
         Ok(parts.concat())
     }
 
-    fn trace(
-        &self,
-        _noise: &Noise,
-        _context: Option<&[f32]>,
-        _plan: &SampleConfig,
-        _knots: &[f64],
-    ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
-        Ok(None)
-    }
-
     fn outside(&self, x: &[f64]) -> Option<Outside> {
         self.model.base().half_width()?;
         let n = x.len().div_euclid(self.dim);
@@ -278,7 +264,12 @@ impl Generator for Normalizing {
             let context = self.context(context, &rows);
             let values = x[rows.start * d..rows.end * d].to_vec();
             let x = self.space.tensor(values, [rows.len(), d]);
-            finite(to_host(self.model.log_prob(x, context.as_ref())))
+            let values = to_host(self.model.log_prob(x, context.as_ref()));
+            // Outside the support of a bounded law the log-density is −∞.
+            match values.iter().any(|v| v.is_nan() || *v == f64::INFINITY) {
+                true => Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 }),
+                false => Ok(values),
+            }
         })?;
         Ok(Some(parts.concat()))
     }

@@ -30,7 +30,6 @@ pub(super) struct Preset {
     weight: f64,
     start: f64,
     norm: &'static str,
-    bound: f64,
     net: &'static str,
     /// Fourier features of the critic.
     fourier: usize,
@@ -45,7 +44,6 @@ const PLAIN: Preset = Preset {
     weight: 1.0,
     start: 1.0,
     norm: "none",
-    bound: 1.0,
     net: "mlp",
     fourier: 16,
     turns: 1.0,
@@ -156,7 +154,7 @@ impl Settings {
             critic_depth: if conv { 1 } else { 3 },
             critic_channels: 32,
             critic_norm: preset.norm.to_owned(),
-            critic_bound: preset.bound,
+            critic_bound: 1.0,
             bend: Bend::Leaky,
             fourier: preset.fourier,
             turns: preset.turns,
@@ -275,9 +273,8 @@ impl Entry for Family {
         toml::Table::try_from(Settings::of(&self.preset)).unwrap_or_default()
     }
 
-    fn sampling(&self) -> SampleConfig {
-        // Sampled in one pass: nothing is integrated.
-        SampleConfig { solver: Solver::Euler, steps: 1 }
+    fn validates(&self) -> bool {
+        false
     }
 
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
@@ -352,24 +349,5 @@ impl Generator for Pushing {
             Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
         })?;
         Ok(parts.concat())
-    }
-
-    fn trace(
-        &self,
-        _noise: &Noise,
-        _context: Option<&[f32]>,
-        _plan: &SampleConfig,
-        _knots: &[f64],
-    ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
-        Ok(None)
-    }
-
-    fn log_prob(
-        &self,
-        _x: &[f64],
-        _context: Option<&[f32]>,
-        _plan: &SampleConfig,
-    ) -> Result<Option<Vec<f64>>, SolveError> {
-        Ok(None)
     }
 }

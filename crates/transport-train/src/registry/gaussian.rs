@@ -41,13 +41,13 @@ impl Entry for Family {
         toml::Table::new()
     }
 
-    fn sampling(&self) -> SampleConfig {
-        SampleConfig { solver: Solver::Euler, steps: 1 }
-    }
-
     /// One step is the whole fit: there is nothing to choose from.
     fn keep(&self) -> Keep {
         Keep::Last
+    }
+
+    fn validates(&self) -> bool {
+        false
     }
 
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
@@ -154,16 +154,6 @@ impl Generator for Affinely {
         _plan: &SampleConfig,
     ) -> Result<Vec<f64>, SolveError> {
         Ok(to_host(self.law.sample(noise, &self.space)))
-    }
-
-    fn trace(
-        &self,
-        _noise: &Noise,
-        _context: Option<&[f32]>,
-        _plan: &SampleConfig,
-        _knots: &[f64],
-    ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
-        Ok(None)
     }
 
     fn log_prob(

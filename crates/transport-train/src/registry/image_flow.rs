@@ -193,11 +193,6 @@ impl Entry for Family {
         toml::Table::try_from(settings).unwrap_or_default()
     }
 
-    fn sampling(&self) -> SampleConfig {
-        // Sampled in one pass: nothing is integrated.
-        SampleConfig { solver: Solver::Euler, steps: 1 }
-    }
-
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
         self.settings(settings).map(|_| ())
     }
@@ -349,16 +344,6 @@ impl Generator for Images {
             finite(self.canvas.states(&self.law.images(z, context.as_ref())))
         })?;
         Ok(parts.concat())
-    }
-
-    fn trace(
-        &self,
-        _noise: &Noise,
-        _context: Option<&[f32]>,
-        _plan: &SampleConfig,
-        _knots: &[f64],
-    ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
-        Ok(None)
     }
 
     fn log_prob(

@@ -10,10 +10,10 @@ mod dynamics_settings;
 mod flow;
 mod gan;
 mod gaussian;
+mod image_flow;
 mod vae;
 
 pub(crate) use gaussian::RIDGE;
-mod image_flow;
 
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
 use crate::problem::{Problem, Shape};
@@ -237,8 +237,10 @@ pub trait Entry: Sync {
     /// Its settings with their defaults.
     fn defaults(&self) -> toml::Table;
 
-    /// How it is sampled by default.
-    fn sampling(&self) -> SampleConfig;
+    /// How it is sampled by default: in one pass, with nothing to integrate.
+    fn sampling(&self) -> SampleConfig {
+        SampleConfig { solver: Solver::Euler, steps: 1 }
+    }
 
     /// The weights that it keeps unless asked otherwise: the best ones where the loss is a
     /// likelihood, which overfits; the last ones where the loss is a regression on fresh noise or a
@@ -246,6 +248,11 @@ pub trait Entry: Sync {
     fn keep(&self) -> Keep {
         let can = self.capabilities();
         if can.log_prob && !can.path { Keep::Best } else { Keep::Last }
+    }
+
+    /// Whether a loss on validation rows says how good its weights are.
+    fn validates(&self) -> bool {
+        true
     }
 
     /// Checks its settings.
@@ -328,7 +335,10 @@ pub trait Generator: Send + Sync {
         context: Option<&[f32]>,
         plan: &SampleConfig,
         knots: &[f64],
-    ) -> Result<Option<Vec<Vec<f64>>>, SolveError>;
+    ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
+        let _ = (noise, context, plan, knots);
+        Ok(None)
+    }
 
     /// The first of the states that a law on a bounded support cannot have made.
     ///
@@ -351,7 +361,10 @@ pub trait Generator: Send + Sync {
         x: &[f64],
         context: Option<&[f32]>,
         plan: &SampleConfig,
-    ) -> Result<Option<Vec<f64>>, SolveError>;
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        let _ = (x, context, plan);
+        Ok(None)
+    }
 
     /// A lower bound of the log-density of states, estimated from `draws` draws a row, or `None`
     /// when the model has none. A row's estimate depends on its own draws only.

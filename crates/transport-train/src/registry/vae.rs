@@ -277,11 +277,6 @@ impl Entry for Family {
         toml::Table::try_from(Settings::default()).unwrap_or_default()
     }
 
-    fn sampling(&self) -> SampleConfig {
-        // Sampled in one pass: nothing is integrated.
-        SampleConfig { solver: Solver::Euler, steps: 1 }
-    }
-
     fn check(&self, table: &toml::Table) -> Result<(), ConfigError> {
         settings(table).map(|_| ())
     }
@@ -415,25 +410,6 @@ impl Generator for Decoding {
             }))
         })?;
         Ok(parts.concat())
-    }
-
-    fn trace(
-        &self,
-        _noise: &Noise,
-        _context: Option<&[f32]>,
-        _plan: &SampleConfig,
-        _knots: &[f64],
-    ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
-        Ok(None)
-    }
-
-    fn log_prob(
-        &self,
-        _x: &[f64],
-        _context: Option<&[f32]>,
-        _plan: &SampleConfig,
-    ) -> Result<Option<Vec<f64>>, SolveError> {
-        Ok(None)
     }
 
     fn bound(

@@ -132,8 +132,7 @@ fn rows(dim: usize, plan: &Plan) -> Result<(Arc<Rows>, f64), FitError> {
         return Err(FitError::Nothing { what });
     }
     let Some((rows, forward)) = &plan.data else {
-        let states = vec![0.0; batch_size * dim];
-        let blank = Rows { states, dim, contexts: Vec::new(), context_dim: 0 };
+        let blank = Rows::plain(vec![0.0; batch_size * dim], dim);
         return Ok((Arc::new(blank), 0.0));
     };
     if !(0.0..=1.0).contains(forward) {

@@ -10,7 +10,6 @@ use transport_sde::fokker_planck::{Axis, Mesh};
 use transport_train::adversarial::{CriticPlayer, Loss, Penalty, Round};
 use transport_train::config::ConfigError;
 use transport_train::optim::{Betas, OptimConfig};
-use transport_train::registry;
 use transport_train::trainer::StepReport;
 use transport_train::{
     Config, Folder, Mode, Observer, Outcome, Request, Run, Silent, TrainError, train,
@@ -212,9 +211,8 @@ fn settings_that_cannot_be_are_named() {
     }
 }
 
-/// Every registered name of the family opens on its own settings.
 #[test]
-fn clipped_and_f_games_run_with_every_loss() {
+fn a_game_runs_with_every_loss() {
     let root = tempfile::tempdir().unwrap();
     for (name, _) in Loss::NAMES {
         let config = small("fgan", "moons", 4, &[("loss", name.into())]);
@@ -222,10 +220,6 @@ fn clipped_and_f_games_run_with_every_loss() {
         trained(&config, &folder);
         let x = Run::open(folder.path()).unwrap().sample(20, 0).unwrap();
         assert!(x.values().iter().all(|v| v.is_finite()), "{name}");
-    }
-    for entry in registry::MODELS.iter().filter(|e| e.objective() == "adversarial") {
-        let can = entry.capabilities();
-        assert!(!can.log_prob && can.context && !can.path, "{}", entry.name());
     }
 }
 

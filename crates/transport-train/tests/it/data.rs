@@ -49,11 +49,31 @@ fn a_split_that_leaves_nothing_is_refused() {
     assert_eq!(Problem::prepare(&config.data, 0).unwrap().train.rows(), 3);
 }
 
+/// The scale of a context is the training rows' alone; a class may stand in the others.
+#[test]
+fn held_out_contexts_set_no_scale() {
+    let names = || vec!["label".to_owned(), "age".to_owned()];
+    let all = Table::new(names(), vec![1.0, 0.5, 1.0, 2.5, 2.0, 99.5]).unwrap();
+    let train = Table::new(names(), vec![1.0, 0.5, 1.0, 2.5]).unwrap();
+    let code = ContextCode::fit(&all, &train);
+    assert_eq!(code.encode(&all).unwrap(), [1.0, 0.0, -1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 98.0]);
+}
+
+#[test]
+fn weights_that_no_loss_judges_cannot_be_the_best() {
+    for name in ["gan", "gaussian"] {
+        let mut config = Config::new("moons", name).unwrap();
+        assert!(config.check().is_ok());
+        config.train.patience = 3;
+        assert!(config.check().unwrap_err().to_string().contains("without patience"));
+    }
+}
+
 #[test]
 fn contexts_are_classes_or_numbers() {
     let names = vec!["label".to_owned(), "age".to_owned()];
     let table = Table::new(names, vec![3.0, 1.5, 5.0, 2.5, 3.0, 3.5]).unwrap();
-    let code = ContextCode::fit(&table);
+    let code = ContextCode::fit(&table, &table);
     assert_eq!(code.width(), 3);
     let rows = code.encode(&table).unwrap();
     assert_eq!(rows[..2], [1.0, 0.0]);

@@ -20,9 +20,7 @@ pub(super) struct Canvas {
 impl Canvas {
     pub(super) fn of(schema: &Schema, levels: Levels) -> Self {
         let scaler = &schema.scaler;
-        let constant = scaler.constant_columns();
-        let columns: Vec<usize> =
-            (0..scaler.input_dim()).filter(|j| constant.binary_search(j).is_err()).collect();
+        let columns = scaler.active_columns();
         // A state of zeros is the mean, which no range clips.
         let blank = scaler.inverse(&vec![0.0; scaler.output_dim()]);
         let mean = columns.first().map_or(0.0, |j| blank[*j]);
