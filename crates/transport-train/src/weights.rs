@@ -41,7 +41,7 @@ pub enum WeightsError {
     },
     /// Arrays that are not those of the model.
     #[error(transparent)]
-    Misfit(#[from] Misfit),
+    Misfit(Box<Misfit>),
 }
 
 /// Everything in which named arrays differ from a model's parameters.
@@ -99,7 +99,7 @@ impl Weights {
     /// [`WeightsError::Misfit`], which lists everything that differs.
     pub fn fill_exactly<M: Module>(&self, module: M) -> Result<M, WeightsError> {
         let misfit = self.misfit(&Self::of(&module));
-        if misfit.is_empty() { self.fill(module) } else { Err(misfit.into()) }
+        if misfit.is_empty() { self.fill(module) } else { Err(WeightsError::Misfit(Box::new(misfit))) }
     }
 
     /// In what these arrays differ from a module's parameters, by name and shape.

@@ -218,7 +218,7 @@ struct Reader<'a> {
     room: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn weights(mut self) -> Result<Weights, TorchError> {
         let mut weights = Weights::default();
         self.collect(self.pickle.root, "", 0, &mut weights)?;
