@@ -1,6 +1,6 @@
 //! Networks that others trained at the timesteps of a table.
 
-use crate::net::{DdpmCnn, Pixels};
+use crate::net::{DdpmCnn, Pixels, UNet};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use transport_core::field::implied_noise;
@@ -12,12 +12,15 @@ use transport_core::{Denoiser, Field, Prediction, Schedule, ScoredField, Times};
 pub enum ImageNet {
     /// Blocks of wide kernels.
     Cnn(Box<DdpmCnn>),
+    /// A U-Net.
+    UNet(Box<UNet>),
 }
 
 impl ImageNet {
-    fn forward(&self, x: Tensor<4>, t: Times<'_>, _context: Option<Tensor<2>>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>, t: Times<'_>, context: Option<Tensor<2>>) -> Tensor<4> {
         match self {
             Self::Cnn(net) => net.forward(x, t),
+            Self::UNet(net) => net.forward(x, t, context),
         }
     }
 }

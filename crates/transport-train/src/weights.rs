@@ -99,7 +99,11 @@ impl Weights {
     /// [`WeightsError::Misfit`], which lists everything that differs.
     pub fn fill_exactly<M: Module>(&self, module: M) -> Result<M, WeightsError> {
         let misfit = self.misfit(&Self::of(&module));
-        if misfit.is_empty() { self.fill(module) } else { Err(WeightsError::Misfit(Box::new(misfit))) }
+        if misfit.is_empty() {
+            self.fill(module)
+        } else {
+            Err(WeightsError::Misfit(Box::new(misfit)))
+        }
     }
 
     /// In what these arrays differ from a module's parameters, by name and shape.

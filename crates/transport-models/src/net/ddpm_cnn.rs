@@ -111,9 +111,8 @@ struct ImageNorm {
 
 impl ImageNorm {
     fn new(shape: [usize; 3], space: &Space) -> Self {
-        let filled = |value| {
-            Param::from_tensor(space.tensor(vec![value; shape.iter().product()], shape))
-        };
+        let filled =
+            |value| Param::from_tensor(space.tensor(vec![value; shape.iter().product()], shape));
         Self { weight: filled(1.0), bias: filled(0.0) }
     }
 

@@ -13,7 +13,7 @@ use transport_core::device::to_host;
 use transport_core::schedule::{Discrete, DiscreteError};
 use transport_core::{Interval, Noise, Prediction, Schedule, Space};
 use transport_data::ImageShape;
-use transport_models::net::{DdpmCnn, DdpmCnnConfig, Pixels};
+use transport_models::net::{DdpmCnn, DdpmCnnConfig, Pixels, UNet, UNetConfig, UNetError};
 use transport_models::tabled::{GivenTabled, ImageNet, Reading, Tabled};
 use transport_sde::dynamics::Epsilon;
 use transport_sde::flow::record;
@@ -29,6 +29,13 @@ pub static DDPM_CNN: Family = Family {
     kind: Kind::Cnn,
 };
 
+/// Diffusers' `UNet2DModel`.
+pub static UNET_2D: Family = Family {
+    name: "unet2d",
+    summary: "diffusers' UNet2DModel, weights from elsewhere",
+    kind: Kind::UNet,
+};
+
 /// A registered model of others' weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
@@ -40,6 +47,7 @@ pub struct Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Cnn,
+    UNet,
 }
 
 /// The noise levels of the timesteps, by name.
@@ -87,6 +95,12 @@ pub struct Settings {
     /// The network, where it is a [`DdpmCnn`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnn: Option<DdpmCnnConfig>,
+    /// Rows and columns of pixels, where the network is a [`UNet`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<[usize; 2]>,
+    /// The network, where it is a [`UNet`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unet: Option<UNetConfig>,
 }
 
 /// The names under which the parts stand in a model file.
@@ -109,6 +123,13 @@ impl ChainSettings {
             }
         }?;
         Ok(if self.zero_snr { table.with_zero_terminal_snr() } else { table })
+    }
+
+    /// `ᾱ` of each step, where the chain has a name.
+    pub(crate) fn bars(&self) -> Option<Vec<f64>> {
+        self.check().ok().filter(|()| self.betas != Betas::Table)?;
+        let table = self.table(None).ok()?;
+        Some((0..table.steps()).map(|k| table.alpha_bar(k)).collect())
     }
 
     fn check(&self) -> Result<(), String> {
@@ -139,13 +160,25 @@ impl Settings {
                 zero_snr: false,
                 unused: 1,
             },
-            reading: Reading {
-                prediction: Prediction::Noise,
-                offset: 0.0,
-                unit: 1e-3,
-                clip: None,
-            },
+            reading: Reading { prediction: Prediction::Noise, offset: 0.0, unit: 1e-3, clip: None },
             cnn: Some(DdpmCnnConfig::default()),
+            size: None,
+            unet: None,
+        }
+    }
+
+    /// The settings of a U-Net on the chain of DDPM: β from 10⁻⁴ to 0.02 in 1000 steps, pixels on
+    /// `[−1, 1]`, samples clipped to it.
+    #[must_use]
+    pub fn unet_2d(size: [usize; 2], unet: UNetConfig) -> Self {
+        let own = Self::ddpm_cnn();
+        Self {
+            state_range: [-1.0, 1.0],
+            chain: ChainSettings { timesteps: 1000, unused: 0, ..own.chain },
+            reading: Reading { unit: 1.0, clip: Some(1.0), ..own.reading },
+            cnn: None,
+            size: Some(size),
+            unet: Some(unet),
         }
     }
 
@@ -165,6 +198,12 @@ impl Settings {
         self.chain.check()?;
         let net = match kind {
             Kind::Cnn => self.cnn.as_ref().map(DdpmCnnConfig::check),
+            Kind::UNet => self.size.zip(self.unet.as_ref()).map(|(size, unet)| {
+                if unet.in_channels != unet.out_channels {
+                    return Err("in_channels and out_channels differ".into());
+                }
+                unet.check(size).map_err(|e| e.to_string())
+            }),
         };
         net.unwrap_or_else(|| Err("the sizes of the network are missing".into()))
     }
@@ -172,30 +211,69 @@ impl Settings {
     /// The image that the network is built for.
     #[must_use]
     pub fn image(&self) -> Option<ImageShape> {
-        let cnn = self.cnn.as_ref()?;
-        Some(ImageShape { height: cnn.height, width: cnn.width, channels: cnn.channels })
+        if let Some(cnn) = &self.cnn {
+            let DdpmCnnConfig { channels, height, width, .. } = *cnn;
+            return Some(ImageShape { height, width, channels });
+        }
+        let ([height, width], unet) = (self.size?, self.unet.as_ref()?);
+        Some(ImageShape { height, width, channels: unet.in_channels })
     }
 
-    /// The network of these sizes with drawn weights, by the names that its weights have in a model
-    /// file.
-    pub(crate) fn parameters(&self, space: &Space) -> Option<Weights> {
-        Some(Weights::of(&DdpmCnn::new(self.cnn.as_ref()?, &Noise::new(0, 1), space)))
+    /// The names and shapes of the weights in a model file, with drawn values.
+    ///
+    /// # Errors
+    /// [`UNetError`] when the sizes do not fit together.
+    pub(crate) fn parameters(&self, space: &Space) -> Result<Weights, UNetError> {
+        Ok(parameters(&self.blank(space)?))
     }
 
-    fn net(&self, weights: &Weights, space: &Space) -> Result<ImageNet, WeightsError> {
+    /// The model of a network and, where the chain has no name, its table.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub(crate) fn model(&self, net: ImageNet, betas: Option<&[f32]>) -> Result<Tabled, String> {
+        let count = betas.map(<[f32]>::len);
+        if self.chain.betas == Betas::Table && count != Some(self.chain.timesteps) {
+            return Err("its table has not as many steps as its settings say".into());
+        }
+        let table = self.chain.table(betas).map_err(|e| e.to_string())?;
+        let image = self.image().ok_or("its images have no size")?;
+        let ImageShape { height, width, channels } = image;
+        let pixels = Pixels { channels, height, width };
+        Ok(Tabled { net, pixels, table, reading: self.reading })
+    }
+
+    /// The network with drawn weights.
+    pub(crate) fn blank(&self, space: &Space) -> Result<ImageNet, UNetError> {
+        let noise = Noise::new(0, 1);
+        if let (Some(size), Some(config)) = (self.size, &self.unet) {
+            return Ok(ImageNet::UNet(Box::new(UNet::new(config, size, &noise, space)?)));
+        }
         let config = self.cnn.clone().unwrap_or_default();
-        let blank = DdpmCnn::new(&config, &Noise::new(0, 1), space);
-        Ok(ImageNet::Cnn(Box::new(weights.fill_exactly(blank)?)))
+        Ok(ImageNet::Cnn(Box::new(DdpmCnn::new(&config, &noise, space))))
     }
+}
+
+fn parameters(net: &ImageNet) -> Weights {
+    match net {
+        ImageNet::Cnn(net) => Weights::of(&**net),
+        ImageNet::UNet(net) => Weights::of(&**net),
+    }
+}
+
+/// The network with other weights, all of them and no more.
+pub(crate) fn filled(net: ImageNet, weights: &Weights) -> Result<ImageNet, WeightsError> {
+    Ok(match net {
+        ImageNet::Cnn(net) => ImageNet::Cnn(Box::new(weights.fill_exactly(*net)?)),
+        ImageNet::UNet(net) => ImageNet::UNet(Box::new(weights.fill_exactly(*net)?)),
+    })
 }
 
 impl Family {
     fn settings(&self, table: &toml::Table) -> Result<Settings, ConfigError> {
         let wrong = |reason: String| ConfigError::Settings { model: self.name.to_owned(), reason };
-        let settings: Settings = table
-            .clone()
-            .try_into()
-            .map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+        let settings: Settings =
+            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
         settings.check(self.kind).map_err(wrong)?;
         Ok(settings)
     }
@@ -219,7 +297,8 @@ impl Entry for Family {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { log_prob: false, context: false, path: true, solvers: Solver::ALL }
+        let context = self.kind == Kind::UNet;
+        Capabilities { log_prob: false, context, path: true, solvers: Solver::ALL }
     }
 
     fn images_only(&self) -> bool {
@@ -229,6 +308,7 @@ impl Entry for Family {
     fn defaults(&self) -> toml::Table {
         let settings = match self.kind {
             Kind::Cnn => Settings::ddpm_cnn(),
+            Kind::UNet => Settings::unet_2d([32; 2], UNetConfig::adm(1, &[32, 64], 1, &[false; 2])),
         };
         toml::Table::try_from(settings).unwrap_or_default()
     }
@@ -258,22 +338,18 @@ impl Entry for Family {
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
         let settings = self.settings(&config.model.settings)?;
-        let betas = weights.0.get(BETAS).map(|array| array.values.as_slice());
-        if settings.chain.betas == Betas::Table && betas.map(<[f32]>::len) != Some(settings.chain.timesteps)
-        {
-            return Err(self.refused("its table has not as many steps as its settings say").into());
-        }
-        let table = settings.chain.table(betas).map_err(|e| self.refused(&e.to_string()))?;
+        let refused = |reason: String| self.refused(&reason);
         let image = settings.image().filter(|image| image.len() == shape.dim);
-        let image = image.ok_or_else(|| self.refused("its rows are not images of its size"))?;
-        let ImageShape { height, width, channels } = image;
-        let net = settings.net(&weights.part(NET), space)?;
-        let model = Tabled {
-            net,
-            pixels: Pixels { channels, height, width },
-            table,
-            reading: settings.reading,
-        };
+        if image.is_none() {
+            return Err(refused("its rows are not images of its size".into()).into());
+        }
+        if settings.unet.as_ref().map_or(0, |unet| unet.context) != shape.context {
+            return Err(refused("its context is not the network's".into()).into());
+        }
+        let betas = weights.0.get(BETAS).map(|array| array.values.as_slice());
+        let blank = settings.blank(space).map_err(|e| refused(e.to_string()))?;
+        let net = filled(blank, &weights.part(NET))?;
+        let model = settings.model(net, betas).map_err(refused)?;
         let (dim, context, unused) = (shape.dim, shape.context, settings.chain.unused);
         Ok(Box::new(Sampling { model, dim, context, unused, space: space.clone() }))
     }
@@ -343,7 +419,8 @@ impl Sampling {
             }
             SolverKind::Sde => {
                 let (schedule, epsilon) = (&self.model.table, Epsilon::Reversal(1.0));
-                let flow = SdeFlow { sde: Stochastic { field: given, schedule, epsilon }, grid, solver };
+                let flow =
+                    SdeFlow { sde: Stochastic { field: given, schedule, epsilon }, grid, solver };
                 match knots {
                     None => Ok(vec![flow.solve(start, &path)?]),
                     Some(knots) => Ok(flow.solve_trace(start, knots, &path)?.states),

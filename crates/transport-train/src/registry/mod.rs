@@ -199,7 +199,7 @@ pub static MODELS: &[&dyn Entry] = &[
 ];
 
 /// The models that are read from others' weights ([`crate::import`]) and not trained here.
-pub static IMPORTED: &[&dyn Entry] = &[&imported::DDPM_CNN];
+pub static IMPORTED: &[&dyn Entry] = &[&imported::DDPM_CNN, &imported::UNET_2D];
 
 /// What a model can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,9 +24,15 @@ pub(super) enum Node {
     Row(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     /// A class or a function, by two texts.
-    Global { module: Id, name: Id },
+    Global {
+        module: Id,
+        name: Id,
+    },
     /// A call that was not made.
-    Call { callee: Id, arguments: Id },
+    Call {
+        callee: Id,
+        arguments: Id,
+    },
     /// A reference to something outside the pickle.
     Persistent(Id),
 }
