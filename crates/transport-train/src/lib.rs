@@ -9,6 +9,7 @@
 //! | [`objective`] | losses: flow matching, denoising score matching |
 //! | [`adversarial`] | two players: losses, penalties, the trainer of a GAN |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
+//! | [`power_average`] | averages of weights of any width, chosen afterwards |
 //! | [`trainer`] | one step of training |
 //! | [`validation`] | the weights with the lowest validation loss, and early stopping |
 //! | [`session`] | the training loop, checkpoints, resumption |
@@ -40,6 +41,7 @@ pub mod context;
 pub mod evaluate;
 pub mod objective;
 pub mod optim;
+pub mod power_average;
 pub mod problem;
 pub mod registry;
 pub mod run;

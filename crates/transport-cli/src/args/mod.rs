@@ -75,6 +75,7 @@ Examples:
   transport train --data moons --model score-vp --steps 3000 --out runs/moons
   transport train --data wine.csv.gz --model flow-matching --columns alcohol,ph --out runs/wine
   transport train --data digits --model flow-matching --context label --out runs/by-label
+  transport train --data digits --model edm --net unet --set channels=16 --out runs/unet
   transport train --config runs/digits/config.toml --out runs/again
   transport train --resume --out runs/digits")]
 pub(crate) struct TrainArgs {
@@ -85,6 +86,13 @@ pub(crate) struct TrainArgs {
     /// A model by name; see `transport info --list`.
     #[arg(long)]
     pub(crate) model: Option<String>,
+    /// The network, where the model has a choice: mlp, unet or dit for learned dynamics, mlp or conv
+    /// for GANs.
+    #[arg(long)]
+    pub(crate) net: Option<String>,
+    /// Other settings of the model, as name=value; see `transport info --list` and config.toml.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
     /// The folder of the run.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
