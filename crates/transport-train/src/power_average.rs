@@ -192,6 +192,25 @@ impl PowerAverages {
         state
     }
 
+    /// The names and the shapes of the parameters.
+    #[must_use]
+    pub fn layout(&self) -> &[(String, Vec<usize>)] {
+        &self.shapes
+    }
+
+    /// What [`PowerAverages::state`] gave of parameters of these names and shapes.
+    ///
+    /// # Errors
+    /// [`WeightsError`] when an array is missing or has another length.
+    pub fn read(layout: Vec<(String, Vec<usize>)>, state: &Weights) -> Result<Self, WeightsError> {
+        let size = |(_, shape): &(String, Vec<usize>)| shape.iter().product::<usize>();
+        let none = vec![0.0; layout.iter().map(size).sum()];
+        let running = [none.clone(), none];
+        let mut averages = Self { every: 1, running, snapshots: BTreeMap::new(), shapes: layout };
+        averages.restore(state)?;
+        Ok(averages)
+    }
+
     /// Takes back what [`PowerAverages::state`] gave.
     ///
     /// # Errors

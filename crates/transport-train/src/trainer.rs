@@ -99,6 +99,11 @@ pub trait Training: Send {
         Ok(None)
     }
 
+    /// The averages from which one of any other width can be made afterwards, where they are kept.
+    fn averages(&self) -> Option<&PowerAverages> {
+        None
+    }
+
     /// What else is known of the last step, by name: written beside its loss.
     fn extras(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
@@ -305,6 +310,10 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
 
     fn steps_total(&self) -> u64 {
         self.config.steps
+    }
+
+    fn averages(&self) -> Option<&PowerAverages> {
+        self.power.as_ref()
     }
 
     fn state(&self) -> Weights {

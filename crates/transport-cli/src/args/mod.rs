@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Density(DensityArgs),
     /// Compare a run's samples with its held-out data, a fitted Gaussian and the floor.
     Evaluate(EvaluateArgs),
+    /// Average a trained run's weights over another width, without training it again.
+    Average(AverageArgs),
     /// Run a process forwards from a law, a point or a file.
     Simulate(SimulateArgs),
     /// Sample a density by Langevin dynamics or its relatives, with diagnostics.
@@ -248,6 +250,21 @@ pub(crate) struct EvaluateArgs {
     /// Threads; all cores by default.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transport average runs/digits --relative 0.15 --out runs/digits-wide")]
+pub(crate) struct AverageArgs {
+    /// The folder of a run that was trained with `relative` set under [optim].
+    pub(crate) run: PathBuf,
+    /// The width of the power-function average: its standard deviation as a share of the training.
+    #[arg(long, value_name = "WIDTH", allow_negative_numbers = true)]
+    pub(crate) relative: f64,
+    /// The folder of the new run.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use crate::{bytes, folder, small};
 use transport_train::config::ConfigError;
 use transport_train::trainer::StepReport;
 use transport_train::{
-    Config, Folder, Mode, Observer, Outcome, Run, RunError, Silent, TrainError, train,
+    Config, Folder, Mode, Observer, Outcome, Run, RunError, Silent, TrainError, reaverage, train,
 };
 
 struct StopAt(u64, u64);
@@ -90,6 +90,27 @@ fn the_average_and_dropout_are_taken_at_their_word() {
     plain.model.set("dropout=0").unwrap();
     let first = kept(&base);
     assert!(first == kept(&base) && first != kept(&wider) && first != kept(&plain));
+}
+
+/// A run averaged anew is the run that was trained to keep that width, to the bit.
+#[test]
+fn averaging_anew_is_training_for_that_width() {
+    let root = tempfile::tempdir().unwrap();
+    let [narrow, wide, anew, plain] = ["a", "b", "c", "d"].map(|name| folder(root.path(), name));
+    let mut config = digits("edm", &MLP);
+    config.optim.snapshots = 8;
+    train(&config, &narrow, Mode::Fresh, &mut Silent).unwrap();
+    config.optim.relative = 0.2;
+    train(&config, &wide, Mode::Fresh, &mut Silent).unwrap();
+    let error = reaverage(&narrow, &anew, 0.2).unwrap();
+    assert!(error < 0.2, "{error}");
+    assert!(bytes(&anew, "model.safetensors") == bytes(&wide, "model.safetensors"));
+    assert_eq!(bytes(&anew, "config.toml"), bytes(&wide, "config.toml"));
+    assert!(matches!(reaverage(&narrow, &plain, 0.3), Err(RunError::Width { .. })));
+    config.optim.relative = 0.0;
+    train(&config, &plain, Mode::Fresh, &mut Silent).unwrap();
+    let message = reaverage(&plain, &folder(root.path(), "e"), 0.1).unwrap_err().to_string();
+    assert!(message.contains("averages.safetensors") && message.contains("relative"), "{message}");
 }
 
 #[test]
