@@ -29,6 +29,6 @@ pub mod net;
 pub mod tabled;
 pub mod vae;
 
-pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting};
+pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting, Reading};
 pub use flow::{Flow, FlowConfig, FlowError};
 pub use vae::{Vae, VaeConfig};

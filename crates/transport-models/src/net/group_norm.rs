@@ -4,6 +4,7 @@ use super::Dual;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use transport_core::Space;
+use transport_kernels::group_norm::{Norm, group_norm};
 
 /// Groups of planes brought to mean 0 and variance 1, row by row, then each plane to a scale and a
 /// shift of its own:
@@ -65,11 +66,18 @@ impl GroupNorm {
                 (gamma * scale.clone(), beta * scale + shift)
             }
         };
-        let y = self.normalised(x).times(planes(scale)).plus(planes(shift));
-        match then {
-            Then::Identity => y,
-            Then::Silu => y.silu(),
+        let n = x.value.dims()[0];
+        let silu = then == Then::Silu;
+        if x.along.is_none() {
+            let norm = Norm { groups: self.groups, epsilon: self.epsilon, silu };
+            let [scale, shift] = [scale, shift].map(|x| {
+                let [_, c] = x.dims();
+                x.expand([n, c])
+            });
+            return group_norm(x.value, scale, shift, norm).into();
         }
+        let y = self.normalised(x).times(planes(scale)).plus(planes(shift));
+        if silu { y.silu() } else { y }
     }
 
     fn normalised(&self, x: Dual<4>) -> Dual<4> {

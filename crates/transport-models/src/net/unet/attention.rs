@@ -78,12 +78,12 @@ impl Attention {
         };
         let tokens = z.linear(|z| z.reshape([n, c, h * w]).swap_dims(1, 2).reshape([n * h * w, c]));
         let [q, k, v] = [&self.to_q, &self.to_k, &self.to_v]
-            .map(|layer| self.heads(dense(layer, tokens.clone()), [n, h * w]));
+            .map(|layer| self.heads(layer.dual(tokens.clone()), [n, h * w]));
         let together = q.attend(k, v).linear(|y| {
             let [_, heads, tokens, head] = y.dims();
             y.swap_dims(1, 2).reshape([n * tokens, heads * head])
         });
-        let out = self.to_out.iter().fold(together, |y, layer| dense(layer, y));
+        let out = self.to_out.iter().fold(together, |y, layer| layer.dual(y));
         let image = out.linear(|y| y.reshape([n, h * w, c]).swap_dims(1, 2).reshape([n, c, h, w]));
         over(x + image, self.scale)
     }
@@ -92,11 +92,6 @@ impl Attention {
         let head = x.value.dims()[1].div_euclid(self.heads);
         x.linear(|x| x.reshape([n, tokens, self.heads, head]).swap_dims(1, 2))
     }
-}
-
-/// `x W + b`.
-pub(crate) fn dense(layer: &Dense, x: Dual<2>) -> Dual<2> {
-    x.affine(|x| layer.forward(x), |u| layer.tangent(u))
 }
 
 /// `x/scale`.

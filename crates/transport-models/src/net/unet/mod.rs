@@ -17,7 +17,6 @@ use crate::net::{Conv, Dense, Dual, Kernel, TimeEmbedding, TimeProjection};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use level::Place;
-use residual::convolved;
 use transport_core::{Noise, Space, Times};
 
 /// A convolutional network of images that sees them at several sizes:
@@ -142,7 +141,7 @@ impl UNet {
         } else {
             x
         };
-        let mut h = convolved(&self.conv_in, x);
+        let mut h = self.conv_in.dual(x);
         let mut kept = vec![h.clone()];
         for level in &self.down_blocks {
             h = level.forward(h, &told, &mut kept);
@@ -151,7 +150,7 @@ impl UNet {
         for level in &self.up_blocks {
             h = level.forward(h, &told, &mut kept);
         }
-        let out = convolved(&self.conv_out, self.conv_norm_out.forward(h, None, Then::Silu));
+        let out = self.conv_out.dual(self.conv_norm_out.forward(h, None, Then::Silu));
         if !self.config.over_time {
             return out;
         }
@@ -168,15 +167,6 @@ impl UNet {
     /// `silu(E(φ(t)) + c C)`.
     fn embedding(&self, t: Times<'_>, context: Option<Tensor<2>>, space: &Space) -> Tensor<2> {
         let time = self.time_embedding.forward(self.time_proj.forward(t, space));
-        let whole = match (&self.class_embedding, context) {
-            (Some(layer), Some(context)) => time + layer.forward(context),
-            (None, None) => time,
-            (expected, given) => panic!(
-                "a network {} context was given {}",
-                if expected.is_some() { "with" } else { "without" },
-                if given.is_some() { "one" } else { "none" },
-            ),
-        };
-        Dual::from(whole).silu().value
+        super::told(time, self.class_embedding.as_ref(), context)
     }
 }

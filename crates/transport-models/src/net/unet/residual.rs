@@ -110,12 +110,12 @@ impl ResidualBlock {
     #[must_use]
     pub fn forward(&self, x: Dual<4>, told: &Told<'_>, size: [usize; 2]) -> Dual<4> {
         let h = self.resized(self.norm1.forward(x.clone(), None, Then::Silu), size);
-        let h = self.timed(convolved(&self.conv1, h), told);
+        let h = self.timed(self.conv1.dual(h), told);
         let noise = told.noise.map(|noise| noise.purpose(&self.name));
-        let h = convolved(&self.conv2, self.dropout.apply(h, noise.as_ref()));
+        let h = self.conv2.dual(self.dropout.apply(h, noise.as_ref()));
         let x = self.resized(x, size);
         let x = match &self.conv_shortcut {
-            Some(conv) => convolved(conv, x),
+            Some(conv) => conv.dual(x),
             None => x,
         };
         over(x + h, self.scale)
@@ -141,9 +141,4 @@ impl ResidualBlock {
             Change::Double => x.linear(|x| doubled(x, size)),
         }
     }
-}
-
-/// `K ∗ x + b`.
-pub(super) fn convolved(conv: &Conv, x: Dual<4>) -> Dual<4> {
-    x.affine(|x| conv.forward(x), |u| conv.tangent(u))
 }

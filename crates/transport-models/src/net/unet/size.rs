@@ -1,7 +1,7 @@
 //! Images of half and of double the size.
 
 use super::config::{Resampling, UNetConfig};
-use super::residual::{Change, ResidualBlock, Told, convolved};
+use super::residual::{Change, ResidualBlock, Told};
 use crate::net::{Conv, Dual, Kernel};
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -69,10 +69,10 @@ impl Resampler {
         match (&self.residual, &self.conv) {
             (Some(block), _) => block.forward(x, told, size),
             (None, Some(conv)) if self.change == Change::Double => {
-                convolved(conv, x.linear(|x| doubled(x, size)))
+                conv.dual(x.linear(|x| doubled(x, size)))
             }
-            (None, Some(conv)) if self.padding == 0 => convolved(conv, x.linear(padded)),
-            (None, Some(conv)) => convolved(conv, x),
+            (None, Some(conv)) if self.padding == 0 => conv.dual(x.linear(padded)),
+            (None, Some(conv)) => conv.dual(x),
             (None, None) => x,
         }
     }
