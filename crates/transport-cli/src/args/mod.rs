@@ -10,7 +10,7 @@ mod simulate;
 pub(crate) use bridge::{BridgeArgs, CarryArgs};
 pub(crate) use distance::DistanceArgs;
 pub(crate) use fit_density::FitDensityArgs;
-pub(crate) use import::ImportArgs;
+pub(crate) use import::{ExportArgs, ImportArgs};
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
 
@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Distance(DistanceArgs),
     /// Make a run of weights that others trained.
     Import(ImportArgs),
+    /// Write a run as one file that others can read.
+    Export(ExportArgs),
     /// Say what a run is, or list every model, process, solver and data set.
     Info(InfoArgs),
 }

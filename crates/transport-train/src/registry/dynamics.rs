@@ -16,7 +16,7 @@ use std::sync::Arc;
 use transport_core::device::to_host;
 use transport_core::law::Gaussian;
 use transport_core::schedule::Named;
-use transport_core::{Density, Invertible, Noise, Schedule, Space};
+use transport_core::{Density, Head, Invertible, Noise, Schedule, Space};
 use transport_models::{Dynamics, Given};
 use transport_sde::dynamics::Epsilon;
 use transport_sde::flow::record;
@@ -80,6 +80,10 @@ impl Entry for Family {
 
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
         self.settings(settings).map(|_| ())
+    }
+
+    fn reading(&self, settings: &toml::Table) -> Result<Option<(Named, Head)>, ConfigError> {
+        Ok(Some((self.schedule, self.settings(settings)?.head())))
     }
 
     fn begin(

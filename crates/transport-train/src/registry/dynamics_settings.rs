@@ -194,7 +194,7 @@ impl Settings {
         self.weighting().check(head, schedule, self.times())
     }
 
-    fn head(&self) -> Head {
+    pub(super) fn head(&self) -> Head {
         Head::Plain(match self.head {
             HeadName::Noise => Prediction::Noise,
             HeadName::Data => Prediction::Data,

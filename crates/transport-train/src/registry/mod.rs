@@ -23,7 +23,7 @@ use crate::trainer::{Keep, Training};
 use crate::weights::{Weights, WeightsError};
 use dynamics_settings::{HeadName, Loss, TimesName, WeightingName};
 use transport_core::schedule::Named;
-use transport_core::{Noise, Space};
+use transport_core::{Head, Noise, Space};
 use transport_models::FlowConfig;
 use transport_models::flow::image::Architecture;
 use transport_models::flow::{Outside, Reading};
@@ -271,6 +271,15 @@ pub trait Entry: Sync {
     /// # Errors
     /// As [`Entry::check`].
     fn flow(&self, settings: &toml::Table) -> Result<Option<FlowConfig>, ConfigError> {
+        let _ = settings;
+        Ok(None)
+    }
+
+    /// The schedule that its network is trained on and what that predicts, when it is one.
+    ///
+    /// # Errors
+    /// As [`Entry::check`].
+    fn reading(&self, settings: &toml::Table) -> Result<Option<(Named, Head)>, ConfigError> {
         let _ = settings;
         Ok(None)
     }

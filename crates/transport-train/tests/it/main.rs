@@ -7,6 +7,7 @@ mod bridges;
 mod classifier;
 mod data;
 mod evaluation;
+mod export;
 mod files;
 mod flows;
 mod images;
