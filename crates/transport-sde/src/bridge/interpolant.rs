@@ -22,7 +22,7 @@ use transport_core::{Coefs, Field, Interval, Jvp, Schedule, ScoredField, Space, 
 ///
 /// # References
 /// Albergo, Boffi & Vanden-Eijnden (2023), "Stochastic interpolants: a unifying framework for flows
-/// and diffusions", §4.2 and tab. 3.
+/// and diffusions".
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Blur {
     /// `a √(t(1−t))`.
@@ -72,7 +72,7 @@ impl Schedule for Blur {
 /// ```
 ///
 /// # References
-/// Albergo, Boffi & Vanden-Eijnden (2023), §2 and app. A.
+/// Albergo, Boffi & Vanden-Eijnden (2023), §2.
 /// # Checked by
 /// `tests/it/interpolants.rs`
 #[derive(Clone, Debug, PartialEq)]

@@ -22,7 +22,8 @@ use transport_models::bridge::Piecewise;
 ///
 /// # References
 /// De Bortoli, Thornton, Heng & Doucet (2021), "Diffusion Schrödinger bridge with applications to
-/// score-based generative modeling", prop. 3 and app. C; Vargas et al. (2021), "Solving Schrödinger
+/// score-based generative modeling", whose target `F(X_k) − F(X_{k+1})`, `F(x) = x + h f`, has the
+/// same mean to first order in `h`; Vargas et al. (2021), "Solving Schrödinger
 /// bridges via maximum likelihood".
 #[derive(Clone, Copy, Debug)]
 pub struct DriftMatching {

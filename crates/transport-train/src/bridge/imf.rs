@@ -131,8 +131,8 @@ impl Scheme for BridgeMatching {
 /// ends become right.
 ///
 /// # References
-/// Shi, De Bortoli, Campbell & Doucet (2023), "Diffusion Schrödinger bridge matching", alg. 1 and
-/// prop. 10 (the relation to IPF).
+/// Shi, De Bortoli, Campbell & Doucet (2023), "Diffusion Schrödinger bridge matching", alg. 1,
+/// and its section on the relation to IPF.
 /// # Checked by
 /// `tests/it/bridges.rs`, against the Gaussian bridge; `tests/it/proportional.rs`, iterate by iterate
 pub type Imf = Alternating<BridgeMatching>;

@@ -19,7 +19,7 @@ use transport_models::bridge::Interpolated;
 /// gradient that it multiplies is a difference between two nearby points.
 ///
 /// # References
-/// Albergo, Boffi & Vanden-Eijnden (2023), eqs. 2.13, 2.19 and §6 (antithetic sampling).
+/// Albergo, Boffi & Vanden-Eijnden (2023), §2, and its section on antithetic sampling.
 /// # Checked by
 /// `tests/it/interpolants.rs`
 #[derive(Clone, Copy, Debug)]

@@ -49,8 +49,7 @@ impl Objective<LightBridge> for LightLoss {
 /// paths must be Brownian of variance `ε`, with no weight on the times.
 ///
 /// # References
-/// Gushchin, Kholkin, Burnaev & Korotin (2024), "Light and optimal Schrödinger bridge matching",
-/// thms. 3.1 and 3.2.
+/// Gushchin, Kholkin, Burnaev & Korotin (2024), "Light and optimal Schrödinger bridge matching", §3.
 /// # Checked by
 /// `tests/it/light_matching.rs`
 #[derive(Clone, Copy, Debug)]

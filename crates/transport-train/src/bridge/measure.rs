@@ -57,7 +57,7 @@ pub fn transported(field: &dyn Field, start: Tensor<2>, steps: usize) -> Transpo
 /// When `steps` is 0.
 ///
 /// # References
-/// Liu, Gong & Liu (2023), "Flow straight and fast", eq. 5.
+/// Liu, Gong & Liu (2023), "Flow straight and fast".
 #[must_use]
 pub fn straightness(field: &dyn Field, start: Tensor<2>, steps: usize) -> Tensor<1> {
     let moved = transported(field, start.clone(), steps);

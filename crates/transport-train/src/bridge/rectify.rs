@@ -59,7 +59,7 @@ pub fn rectified(
 /// Euler's method, and the nearer to it a flow starts the straighter it is.
 ///
 /// # References
-/// Liu, Gong & Liu (2023), §2.2 ("distillation").
+/// Liu, Gong & Liu (2023), on distillation.
 #[derive(Clone, Copy, Debug)]
 pub struct Distillation;
 

@@ -53,17 +53,17 @@ fn the_drift_is_that_of_the_closed_form() {
 }
 
 /// `L/(2ε)` and the light bridge's loss differ by a constant: between two models both have the same
-/// difference, under independent pairs and under optimal ones. 60,000 rows, common draws; the
-/// differences are estimated to about 1 % (20 batches: standard error beside).
+/// difference, under independent pairs and under optimal ones. 32,000 rows, common draws; the
+/// differences are estimated to about 2 % (40 batches: standard error beside).
 #[test]
 fn both_losses_have_the_same_differences() {
     let s = Space::f64(&select(None).unwrap());
-    let (_, ends) = known(3000);
+    let (_, ends) = known(800);
     let model = |seed: u64, scale: f64| {
         LightBridge::new(3, EPSILON, scale, &ends, 2, &Noise::new(seed, 1), &s)
     };
     let (one, two) = (model(1, 0.3), model(2, 0.9));
-    let (count, batches) = (3000, 20u64);
+    let (count, batches) = (800, 40u64);
     let batch = |k: u64| Batch {
         data: s.tensor(ends.clone(), [count, 2]),
         context: None,
@@ -90,7 +90,7 @@ fn both_losses_have_the_same_differences() {
             2.0 * loss.into_scalar::<f64>() / (2.0 * EPSILON)
         });
         let tolerance = 4.0 * (error * error + noise * noise).sqrt() + 0.01 * expected.abs();
-        assert!(error < 0.03 * expected.abs(), "{coupling:?}: {found} ± {error}");
+        assert!(error < 0.04 * expected.abs(), "{coupling:?}: {found} ± {error}");
         assert!((found - expected).abs() < tolerance, "{coupling:?}: {found} for {expected}");
     }
 }

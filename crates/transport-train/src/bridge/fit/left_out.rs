@@ -38,7 +38,7 @@ const MEASURED: usize = 1000;
 /// [`JoinError`] when that snapshot is the first or the last one, and as [`fit`].
 ///
 /// # References
-/// Tong et al. (2020), "TrajectoryNet", §4, for the experiment.
+/// Tong et al. (2020), "TrajectoryNet", for the experiment.
 pub fn leave_out(
     config: &FitConfig,
     snapshots: &[(f64, Table)],
