@@ -201,6 +201,7 @@ fn settings_that_cannot_be_are_named() {
         ("critic_norm", "layer".into(), "known are none, spectral, batch"),
         ("net", "unet".into(), "unknown net `unet`"),
         ("beta1", 1.0.into(), "beta1 is 1"),
+        ("blur", Value::from(-0.1), "blur is -0.1"),
         ("generator_rate", Value::from(-1.0), "generator_rate is -1"),
         ("width", 0.into(), "width is 0"),
         ("batch_norm", true.into(), "net = \"conv\""),
@@ -259,7 +260,7 @@ fn trained_critics_see_at_most_the_divergence_and_more_with_every_layer() {
         for step in 0..steps {
             let noise = Noise::new(1, 256).at_step(step);
             let data = data.sample(&noise.purpose("data"), &space);
-            let round = Round { data, context: None, noise: noise.clone(), share: 1.0 };
+            let round = Round { data, context: None, noise: noise.clone(), share: 1.0, blur: 0.0 };
             let fake = |round: &Round| model.sample(&round.noise.purpose("model"), &space);
             let _ = player.step(&[round], fake, 0.02 * optim.rate(step, steps) / optim.lr, 1.0);
         }
