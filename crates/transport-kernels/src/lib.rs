@@ -5,6 +5,7 @@
 //! | [`activation`] | exp, sigmoid, SiLU, tanh, softplus, GELU, SELU with their derivatives, on slices |
 //! | [`ops`] | the same on tensors, and the fused dense layers, with gradients |
 //! | [`monotone`] | increasing maps of flows: affine, rational-quadratic splines, with log-slopes |
+//! | [`convolution`] | convolutions of planes and their transposes, with gradients |
 //! | [`patches`] | 3 × 3 neighbourhoods of pixels, with gradients |
 //! | [`adamw`] | one pass of AdamW, clipping and averaging; sums and norms of gradients |
 //! | [`embedding`] | sines and cosines of times |
@@ -31,6 +32,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod composed;
+pub mod convolution;
 pub mod embedding;
 #[cfg(feature = "flex")]
 mod error;

@@ -2,6 +2,7 @@
 
 mod activations;
 mod adamw;
+mod convolutions;
 mod embedding;
 mod layers;
 mod monotone;
