@@ -85,8 +85,8 @@ impl GameConfig {
         self.penalty_start.powf(left.max(0.0))
     }
 
-    /// The noise through which both players see at a step, `blur (1 − 4/3 step/steps)²`, and none
-    /// in the last quarter.
+    /// The noise through which both players see at a step, `blur (1 − 2 step/steps)²`, and none
+    /// in the second half.
     ///
     /// Laws that are smoothed overlap, so that the critic first compares how much mass stands
     /// where, and as the noise falls ever smaller structure.
@@ -96,7 +96,7 @@ impl GameConfig {
     /// super-resolution", §3.2 (instance noise); Arjovsky & Bottou (2017).
     #[must_use]
     pub fn blur_at(&self, step: u64) -> f64 {
-        let left = 1.0 - 4.0 / 3.0 * step as f64 / self.train.steps as f64;
+        let left = 1.0 - 2.0 * step as f64 / self.train.steps as f64;
         self.blur * left.max(0.0).powi(2)
     }
 }

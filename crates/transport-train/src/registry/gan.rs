@@ -1,6 +1,7 @@
 //! The generative adversarial networks.
 
 use super::chunks::chunked;
+use super::unread::{Choice, unread};
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty};
 use crate::canvas;
@@ -53,6 +54,10 @@ const PLAIN: Preset = Preset {
     critic_steps: 1,
 };
 
+/// From a smooth game to a sharp one: the penalty and the blur both fall.
+const SHARP: Preset =
+    Preset { weight: 0.01, start: 100.0, blur: 0.4, fourier: 32, turns: 2.0, ..PLAIN };
+
 pub(super) const MINIMAX: Preset = PLAIN;
 pub(super) const F_DIVERGENCE: Preset =
     Preset { loss: "kl", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
@@ -69,10 +74,8 @@ pub(super) const GRADIENT_PENALTY: Preset = Preset {
     generator_rate: 0.08,
     ..PLAIN
 };
-pub(super) const R1: Preset =
-    Preset { loss: "non-saturating", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
-pub(super) const R3: Preset =
-    Preset { loss: "relativistic", penalty: "r1-r2", weight: 0.1, start: 30.0, ..PLAIN };
+pub(super) const R1: Preset = Preset { loss: "non-saturating", penalty: "r1", ..SHARP };
+pub(super) const R3: Preset = Preset { loss: "relativistic", penalty: "r1-r2", ..SHARP };
 pub(super) const DCGAN: Preset =
     Preset { loss: "non-saturating", penalty: "r1", weight: 1.0, net: "conv", fourier: 0, ..PLAIN };
 
@@ -112,8 +115,8 @@ struct Settings {
     critic_steps: u64,
     generator_rate: f64,
     critic_rate: f64,
-    beta1: f32,
-    beta2: f32,
+    beta1: f64,
+    beta2: f64,
 }
 
 /// Everything that a configuration says of the game, but the loop and the optimiser.
@@ -174,6 +177,19 @@ impl Settings {
         }
     }
 
+    /// Settings that the others leave without effect must have their defaults.
+    fn read(&self, table: &toml::Table, defaults: &toml::Table) -> Result<(), String> {
+        let conv = self.convolutional()?;
+        let choices: [Choice<'_>; 5] = [
+            ("net = \"conv\"", conv, &["width", "depth", "fourier", "turns"]),
+            ("net = \"mlp\"", !conv, &["stages", "channels", "critic_channels"]),
+            ("fourier = 0", self.fourier == 0, &["turns"]),
+            ("penalty = \"none\"", self.penalty == "none", &["penalty_weight", "penalty_start"]),
+            ("penalty = \"clip\"", self.penalty == "clip", &["penalty_start"]),
+        ];
+        unread(table, defaults, &choices)
+    }
+
     /// Whether the players are convolutions.
     fn convolutional(&self) -> Result<bool, String> {
         named("net", &self.net, &[("mlp", false), ("conv", true)])
@@ -211,7 +227,7 @@ impl Settings {
         Ok(GameConfig {
             train: LoopConfig::default(),
             optim: crate::optim::OptimConfig::default(),
-            betas: Betas { first: self.beta1, second: self.beta2 },
+            betas: Betas { first: self.beta1 as f32, second: self.beta2 as f32 },
             loss: named("loss", &self.loss, &Loss::NAMES)?,
             penalty,
             penalty_start: self.penalty_start,
@@ -233,6 +249,7 @@ impl Family {
             .clone()
             .try_into()
             .map_err(|e: toml::de::Error| self.wrong(e.message().to_owned()))?;
+        settings.read(table, &self.defaults()).map_err(|reason| self.wrong(reason))?;
         let plan = || -> Result<Plan, String> {
             let (generator, critic) = (settings.generator()?, settings.critic()?);
             Ok(Plan { generator, critic, game: settings.game()? })

@@ -4,6 +4,7 @@ mod canvas;
 
 use self::canvas::Canvas;
 use super::chunks::chunked;
+use super::unread::unread;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
 use crate::config::{Config, ConfigError, SampleConfig};
@@ -91,6 +92,9 @@ impl Family {
         if !(alpha > 0.0 && alpha < 0.5) {
             return Err(self.wrong(format!("alpha is {alpha}: above 0 and below 0.5")));
         }
+        let plain = preprocessing == Before::None;
+        unread(table, &self.defaults(), &[("preprocessing = \"none\"", plain, &["alpha"])])
+            .map_err(|reason| self.wrong(reason))?;
         let (architecture, net) = (self.architecture, PixelNetConfig { width, depth });
         Ok(ImageLawConfig {
             flow: ImageFlowConfig { architecture, element: Element::Affine, levels, steps, net },

@@ -11,6 +11,7 @@ mod flow;
 mod gan;
 mod gaussian;
 mod image_flow;
+mod unread;
 mod vae;
 
 pub(crate) use gaussian::RIDGE;

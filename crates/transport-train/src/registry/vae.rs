@@ -1,6 +1,7 @@
 //! The variational autoencoder.
 
 use super::chunks::chunked;
+use super::unread::unread;
 use super::{Bound, Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
 use crate::canvas;
@@ -124,8 +125,15 @@ fn settings(table: &toml::Table) -> Result<Settings, ConfigError> {
         (Some(_), Decoder::Auto | Decoder::Bernoulli | Decoder::Logistic) => {
             Err(wrong("variance belongs to decoder = \"gaussian\""))
         }
-        _ => Ok(s),
-    }
+        _ => Ok(()),
+    }?;
+    let defaults = toml::Table::try_from(Settings::default()).unwrap_or_default();
+    let choices = [
+        ("net = \"mlp\"", s.net == Body::Mlp, &["channels"][..]),
+        ("net = \"conv\"", s.net == Body::Conv, &["depth"]),
+    ];
+    unread(table, &defaults, &choices).map_err(wrong)?;
+    Ok(s)
 }
 
 /// What a model has to know of its data beside their number of coordinates.
