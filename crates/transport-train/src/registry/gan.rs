@@ -1,6 +1,7 @@
 //! The generative adversarial networks.
 
 use super::chunks::chunked;
+use super::one_step::{contexts, finite};
 use super::unread::{Choice, unread};
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty};
@@ -10,7 +11,6 @@ use crate::optim::Betas;
 use crate::problem::{Problem, Shape};
 use crate::trainer::{LoopConfig, Training};
 use crate::weights::Weights;
-use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use transport_core::device::to_host;
@@ -356,19 +356,10 @@ impl Generator for Pushing {
         context: Option<&[f32]>,
         _plan: &SampleConfig,
     ) -> Result<Vec<f64>, SolveError> {
-        let c = self.context;
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
-            let context = context.map(|values| -> Tensor<2> {
-                let part = values[rows.start * c..rows.end * c].to_vec();
-                self.space.tensor_f32(part, [rows.len(), c])
-            });
+            let context = contexts(context, self.context, &rows, &self.space);
             let z = self.map.reference().sample(&noise.rows(rows), &self.space);
-            let x = to_host(self.map.forward(z, context.as_ref(), Moments::Kept));
-            if x.iter().all(|v| v.is_finite()) {
-                return Ok(x);
-            }
-            // One step from the reference (t = 0) to the data (t = 1).
-            Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
+            finite(to_host(self.map.forward(z, context.as_ref(), Moments::Kept)))
         })?;
         Ok(parts.concat())
     }
