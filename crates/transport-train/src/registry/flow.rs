@@ -1,6 +1,7 @@
 //! The normalizing flows.
 
 use super::chunks::chunked;
+use super::one_step::finite;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::MaximumLikelihood;
@@ -273,12 +274,4 @@ impl Generator for Normalizing {
         })?;
         Ok(Some(parts.concat()))
     }
-}
-
-/// A flow is one step from the reference (t = 0) to the data (t = 1).
-fn finite(values: Vec<f64>) -> Result<Vec<f64>, SolveError> {
-    if values.iter().all(|v| v.is_finite()) {
-        return Ok(values);
-    }
-    Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
 }

@@ -11,6 +11,8 @@ mod flow;
 mod gan;
 mod gaussian;
 mod image_flow;
+mod one_step;
+mod unread;
 mod vae;
 
 pub(crate) use gaussian::RIDGE;

@@ -1,6 +1,8 @@
 //! The variational autoencoder.
 
 use super::chunks::chunked;
+use super::one_step::{contexts, finite};
+use super::unread::unread;
 use super::{Bound, Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
 use crate::canvas;
@@ -124,8 +126,15 @@ fn settings(table: &toml::Table) -> Result<Settings, ConfigError> {
         (Some(_), Decoder::Auto | Decoder::Bernoulli | Decoder::Logistic) => {
             Err(wrong("variance belongs to decoder = \"gaussian\""))
         }
-        _ => Ok(s),
-    }
+        _ => Ok(()),
+    }?;
+    let defaults = toml::Table::try_from(Settings::default()).unwrap_or_default();
+    let choices = [
+        ("net = \"mlp\"", s.net == Body::Mlp, &["channels"][..]),
+        ("net = \"conv\"", s.net == Body::Conv, &["depth"]),
+    ];
+    unread(table, &defaults, &choices).map_err(wrong)?;
+    Ok(s)
 }
 
 /// What a model has to know of its data beside their number of coordinates.
@@ -382,12 +391,8 @@ struct Decoding {
 }
 
 impl Decoding {
-    fn context(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Option<Tensor<2>> {
-        let c = self.context;
-        context.map(|values| {
-            let part = values[rows.start * c..rows.end * c].to_vec();
-            self.space.tensor_f32(part, [rows.len(), c])
-        })
+    fn context(&self, all: Option<&[f32]>, rows: &Range<usize>) -> Option<Tensor<2>> {
+        contexts(all, self.context, rows, &self.space)
     }
 }
 
@@ -431,12 +436,4 @@ impl Generator for Decoding {
         let (values, std_errs) = (values.concat(), std_errs.concat());
         Ok(Some(Bound { values, std_errs, discrete: self.model.observation().is_discrete() }))
     }
-}
-
-/// A decoder is one step from the codes (t = 0) to the data (t = 1).
-fn finite(values: Vec<f64>) -> Result<Vec<f64>, SolveError> {
-    if values.iter().all(|v| v.is_finite()) {
-        return Ok(values);
-    }
-    Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
 }
