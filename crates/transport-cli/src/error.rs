@@ -83,6 +83,7 @@ impl CliError {
                         | RunError::Config(_)
                         | RunError::Context(_)
                         | RunError::Device(_)
+                        | RunError::Width { .. }
                 )
         ) || matches!(self, Self::Simulate(e) if !matches!(e, SimulateError::Solve(_)));
         if usage { 2 } else { 1 }

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`density`], [`evaluate`], [`info`] | runs |
+//! | [`train`], [`average`], [`sample`], [`density`], [`evaluate`], [`info`] | runs |
 //! | [`simulate`], [`langevin`], [`fit_density`] | what needs no data |
 //! | [`bridge`], [`distance`] | from one table to another |
 //! | [`start`] | where a simulation starts |
@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod average;
 mod bridge;
 mod counter;
 mod density;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Sample(args) => sample::run(&args).map(|()| 0),
         Command::Density(args) => density::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
+        Command::Average(args) => average::run(&args).map(|()| 0),
         Command::Simulate(args) => simulate::run(&args),
         Command::Langevin(args) => langevin::run(&args),
         Command::Bridge(args) => bridge::run(&args),

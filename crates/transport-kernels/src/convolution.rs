@@ -234,9 +234,60 @@ mod slices {
             }
         }
 
+        /// Whether places and pixels are the same, so that a shifted image is a run of memory.
+        fn shifts(&self) -> bool {
+            self.kernel.stride == 1 && 2 * self.kernel.border + 1 == self.kernel.side
+        }
+
+        /// Calls `each` with the columns' values of a block of rows under one element of the kernel,
+        /// and how they lie on the image.
+        fn visit_shifts(&self, rows: &Range<usize>, mut each: impl FnMut(Range<usize>, Shift)) {
+            let ([h, w], Kernel { side, border, .. }) = (self.size, self.kernel);
+            let length = rows.len() * w;
+            for (k, c) in (0..self.channels).flat_map(|c| (0..side * side).map(move |k| (k, c))) {
+                let (p, q) = (k / side, k % side);
+                // Rows whose pixels exist, counted from the block's first.
+                let first = border.saturating_sub(p + rows.start).min(rows.len());
+                let last = (h + border).saturating_sub(p + rows.start).min(rows.len()).max(first);
+                let (start, end) = (first * w, last * w);
+                let pixel = (rows.start + first + p) as isize - border as isize;
+                let from = pixel * w as isize + q as isize - border as isize;
+                // Values beyond the plane's ends belong to edges, which are 0.
+                let skip = ((-from).max(0) as usize).min(end - start);
+                let over = (from + (end - start) as isize - (h * w) as isize).max(0) as usize;
+                let inner = start + skip..(end - over.min(end - start - skip)).max(start + skip);
+                let left = border.saturating_sub(q).min(w);
+                let right = w - q.saturating_sub(border).min(w);
+                let place = (c * side * side + k) * length;
+                let pixel = c * h * w + (from.max(0) as usize).min(h * w);
+                each(place..place + length, Shift { inner, pixel, inside: left..right });
+            }
+        }
+
+        /// Zeros in the columns of a block that lie beside the image.
+        fn clear_edges(&self, block: &mut [f32], inside: &Range<usize>) {
+            if inside.len() == self.size[1] {
+                return;
+            }
+            for row in block.chunks_mut(self.size[1]) {
+                row[..inside.start].fill(0.0);
+                row[inside.end.max(inside.start)..].fill(0.0);
+            }
+        }
+
         /// The columns of some rows of places, `[c k k, rows w']`.
         fn columns(&self, x: &[f32], rows: &Range<usize>, columns: &mut [f32]) {
             let stride = self.kernel.stride;
+            if self.shifts() {
+                return self.visit_shifts(rows, |place, Shift { inner, pixel, inside }| {
+                    let block = &mut columns[place];
+                    block[..inner.start].fill(0.0);
+                    block[inner.end..].fill(0.0);
+                    let count = inner.len();
+                    block[inner].copy_from_slice(&x[pixel..pixel + count]);
+                    self.clear_edges(block, &inside);
+                });
+            }
             self.visit(rows, |place, Run { inside, first }| {
                 let row = &mut columns[place];
                 let Some(first) = first else { return row.fill(0.0) };
@@ -250,9 +301,18 @@ mod slices {
             });
         }
 
-        /// Adds columns back to where they came from.
-        fn add_columns(&self, columns: &[f32], rows: &Range<usize>, x: &mut [f32]) {
+        /// Adds columns back to where they came from; what lies beside the image is lost.
+        fn add_columns(&self, columns: &mut [f32], rows: &Range<usize>, x: &mut [f32]) {
             let stride = self.kernel.stride;
+            if self.shifts() {
+                return self.visit_shifts(rows, |place, Shift { inner, pixel, inside }| {
+                    let block = &mut columns[place];
+                    self.clear_edges(block, &inside);
+                    let block = &block[inner];
+                    let x = &mut x[pixel..pixel + block.len()];
+                    x.iter_mut().zip(block).for_each(|(x, r)| *x += r);
+                });
+            }
             self.visit(rows, |place, Run { inside, first }| {
                 let Some(first) = first else { return };
                 let (row, x) = (&columns[place][inside], &mut x[first..]);
@@ -282,6 +342,14 @@ mod slices {
             self.columns(x, rows, buffer);
             Cow::Borrowed(buffer)
         }
+    }
+
+    /// A block of the columns under one element of the kernel: the values that lie on the image or
+    /// beside it, the pixel of the first, and the columns that lie on it.
+    struct Shift {
+        inner: Range<usize>,
+        pixel: usize,
+        inside: Range<usize>,
     }
 
     /// A row of the columns: the part that lies in the image, and the pixel it starts from.

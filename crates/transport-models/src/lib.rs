@@ -27,6 +27,6 @@ pub mod gan;
 pub mod net;
 pub mod vae;
 
-pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting};
+pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting, Reading};
 pub use flow::{Flow, FlowConfig, FlowError};
 pub use vae::{Vae, VaeConfig};

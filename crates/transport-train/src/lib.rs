@@ -9,6 +9,8 @@
 //! | [`objective`] | losses: flow matching, denoising score matching |
 //! | [`adversarial`] | two players: losses, penalties, the trainer of a GAN |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
+//! | [`power_average`] | averages of weights of any width, chosen afterwards |
+//! | [`reaverage`](mod@reaverage) | a finished run with its weights averaged anew |
 //! | [`trainer`] | one step of training |
 //! | [`validation`] | the weights with the lowest validation loss, and early stopping |
 //! | [`session`] | the training loop, checkpoints, resumption |
@@ -40,7 +42,9 @@ pub mod context;
 pub mod evaluate;
 pub mod objective;
 pub mod optim;
+pub mod power_average;
 pub mod problem;
+pub mod reaverage;
 pub mod registry;
 pub mod run;
 pub mod session;
@@ -53,6 +57,7 @@ pub mod weights;
 
 pub use config::Config;
 pub use evaluate::evaluate;
+pub use reaverage::reaverage;
 pub use run::{Request, Run, RunError};
 pub use session::{Mode, Observer, Outcome, Silent, TrainError, train};
 pub use store::Folder;

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Density(DensityArgs),
     /// Compare a run's samples with its held-out data, a fitted Gaussian and the floor.
     Evaluate(EvaluateArgs),
+    /// Average a trained run's weights over another width, without training it again.
+    Average(AverageArgs),
     /// Run a process forwards from a law, a point or a file.
     Simulate(SimulateArgs),
     /// Sample a density by Langevin dynamics or its relatives, with diagnostics.
@@ -75,6 +77,7 @@ Examples:
   transport train --data moons --model score-vp --steps 3000 --out runs/moons
   transport train --data wine.csv.gz --model flow-matching --columns alcohol,ph --out runs/wine
   transport train --data digits --model flow-matching --context label --out runs/by-label
+  transport train --data digits --model edm --net unet --set channels=16 --out runs/unet
   transport train --config runs/digits/config.toml --out runs/again
   transport train --resume --out runs/digits")]
 pub(crate) struct TrainArgs {
@@ -85,6 +88,13 @@ pub(crate) struct TrainArgs {
     /// A model by name; see `transport info --list`.
     #[arg(long)]
     pub(crate) model: Option<String>,
+    /// The network, where the model has a choice: mlp, unet or dit for learned dynamics, mlp or conv
+    /// for GANs.
+    #[arg(long)]
+    pub(crate) net: Option<String>,
+    /// Other settings of the model, as name=value; see `transport info --list` and config.toml.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
     /// The folder of the run.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -240,6 +250,21 @@ pub(crate) struct EvaluateArgs {
     /// Threads; all cores by default.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transport average runs/digits --relative 0.15 --out runs/digits-wide")]
+pub(crate) struct AverageArgs {
+    /// The folder of a run that was trained with `relative` set under [optim].
+    pub(crate) run: PathBuf,
+    /// The width of the power-function average: its standard deviation as a share of the training.
+    #[arg(long, value_name = "WIDTH", allow_negative_numbers = true)]
+    pub(crate) relative: f64,
+    /// The folder of the new run.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod activations;
 mod adamw;
 mod convolutions;
 mod embedding;
+mod group_norm;
 mod layers;
 mod monotone;
 mod patches;

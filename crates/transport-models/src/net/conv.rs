@@ -1,5 +1,6 @@
 //! The convolution layer.
 
+use super::Dual;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use transport_core::{Noise, Space};
@@ -62,6 +63,15 @@ impl Conv {
     #[must_use]
     pub fn tangent(&self, u: Tensor<4>) -> Tensor<4> {
         convolve(u, self.weight.val(), self.bias.val().zeros_like(), self.kernel)
+    }
+
+    /// `K ∗ x + b` and its derivative.
+    ///
+    /// # Shapes
+    /// As [`Conv::forward`].
+    #[must_use]
+    pub fn dual(&self, x: Dual<4>) -> Dual<4> {
+        x.affine(|x| self.forward(x), |u| self.tangent(u))
     }
 
     /// The shape of what comes of planes of shape `[channels, height, width]`.

@@ -8,6 +8,7 @@ mod gan_nets;
 mod gan_theory;
 mod images;
 mod input_gradient;
+mod networks;
 mod references;
 mod residual;
 mod vae;

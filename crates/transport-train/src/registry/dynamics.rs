@@ -2,8 +2,10 @@
 
 use super::annealing::Annealing;
 use super::chunks::chunked;
+use super::dynamics_net::{Missing, Net, NetName};
 use super::dynamics_settings::{HeadName, Loss, Settings, TimesName, WeightingName};
 use super::{Capabilities, Entry, Generator, OpenError};
+use crate::canvas;
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::problem::{Problem, Shape};
 use crate::trainer::Training;
@@ -40,6 +42,14 @@ impl Family {
     fn settings(&self, table: &toml::Table) -> Result<Settings, ConfigError> {
         Settings::read(self, table)
             .map_err(|reason| ConfigError::Settings { model: self.name.to_owned(), reason })
+    }
+
+    fn without(&self, missing: Missing) -> ConfigError {
+        let model = self.name.to_owned();
+        match missing {
+            Missing::Images => ConfigError::NotImages { model },
+            Missing::Sizes(reason) => ConfigError::Settings { model, reason },
+        }
     }
 }
 
@@ -81,9 +91,15 @@ impl Entry for Family {
         let settings = self.settings(&config.model.settings)?;
         let rows = Arc::clone(&problem.rows);
         let noise = Noise::new(config.train.seed, 1);
-        let dynamics = settings.dynamics(self.schedule);
-        let model = Dynamics::new(&dynamics, rows.dim, rows.context_dim, &noise, space);
-        Ok(settings.training(model, rows, config.train, config.optim, space))
+        let canvas = match settings.net {
+            NetName::Mlp => None,
+            _ => canvas::of(&problem.schema),
+        };
+        let kept = canvas.as_ref().map(canvas::keep).unwrap_or_default();
+        let net = Net { dim: rows.dim, context: rows.context_dim, canvas };
+        let model = settings.model(self.schedule, &net, &noise, space);
+        let model = model.map_err(|missing| self.without(missing))?;
+        Ok(settings.training((model, kept), rows, config.train, config.optim, space))
     }
 
     fn open(
@@ -94,11 +110,12 @@ impl Entry for Family {
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
         let settings = self.settings(&config.model.settings)?;
+        let net = Net::kept(shape, weights)?;
+        let blank = settings.model(self.schedule, &net, &Noise::new(0, 1), space);
+        let model = weights.fill(blank.map_err(|missing| self.without(missing))?)?;
         let Shape { dim, context, .. } = *shape;
-        let dynamics = settings.dynamics(self.schedule);
-        let blank = Dynamics::new(&dynamics, dim, context, &Noise::new(0, 1), space);
-        let model = weights.fill(blank)?;
-        let chunk = (CHUNK / settings.width).clamp(64, 1024);
+        let fewest = if settings.net == NetName::Mlp { 64 } else { 16 };
+        let chunk = (CHUNK / settings.activations(&net)).clamp(fewest, 1024);
         let levels = settings.ladder(self.schedule);
         Ok(Box::new(Flowing { model, dim, context, chunk, levels, space: space.clone() }))
     }

@@ -6,6 +6,7 @@
 mod annealing;
 pub(crate) mod chunks;
 mod dynamics;
+mod dynamics_net;
 mod dynamics_settings;
 mod flow;
 mod gan;
