@@ -9,6 +9,7 @@ use transport_train::bridge::JoinError;
 use transport_train::config::ConfigError;
 use transport_train::evaluate::ClassifierError;
 use transport_train::evaluate::UnknownMeasure;
+use transport_train::import::ImportError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
 use transport_train::variational::{FitError, ImportanceError};
@@ -51,6 +52,8 @@ pub(crate) enum CliError {
     Classifier(#[from] ClassifierError),
     #[error(transparent)]
     Ot(#[from] OtError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error(transparent)]
     Viz(#[from] VizError),
 }

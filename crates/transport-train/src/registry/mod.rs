@@ -14,6 +14,7 @@ mod gaussian;
 mod image_flow;
 mod one_step;
 mod unread;
+pub mod imported;
 mod vae;
 
 pub(crate) use gaussian::RIDGE;
@@ -199,6 +200,9 @@ pub static MODELS: &[&dyn Entry] = &[
     },
     &gaussian::Family,
 ];
+
+/// The models that are read from others' weights ([`crate::import`]) and not trained here.
+pub static IMPORTED: &[&dyn Entry] = &[&imported::DDPM_CNN, &imported::UNET_2D];
 
 /// What a model can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -425,8 +429,9 @@ pub struct Bound {
 /// # Errors
 /// [`ConfigError::UnknownModel`] with the nearest name.
 pub fn model(name: &str) -> Result<&'static dyn Entry, ConfigError> {
-    MODELS.iter().copied().find(|entry| entry.name() == name).ok_or_else(|| {
-        let known: Vec<&'static str> = MODELS.iter().map(|entry| entry.name()).collect();
+    let all = || MODELS.iter().chain(IMPORTED).copied();
+    all().find(|entry| entry.name() == name).ok_or_else(|| {
+        let known: Vec<&'static str> = all().map(|entry| entry.name()).collect();
         ConfigError::UnknownModel { name: name.to_owned(), nearest: nearest(name, &known), known }
     })
 }
