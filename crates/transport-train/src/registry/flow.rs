@@ -267,7 +267,7 @@ impl Generator for Normalizing {
             let values = to_host(self.model.log_prob(x, context.as_ref()));
             // Outside the support of a bounded law the log-density is −∞.
             match values.iter().any(|v| v.is_nan() || *v == f64::INFINITY) {
-                true => Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 }),
+                true => Err(SolveError::NotFinite { t: 1.0, row: 0, step: 1, evals: 1 }),
                 false => Ok(values),
             }
         })?;
@@ -280,5 +280,5 @@ fn finite(values: Vec<f64>) -> Result<Vec<f64>, SolveError> {
     if values.iter().all(|v| v.is_finite()) {
         return Ok(values);
     }
-    Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
+    Err(SolveError::NotFinite { t: 1.0, row: 0, step: 1, evals: 1 })
 }

@@ -346,7 +346,7 @@ impl Generator for Pushing {
                 return Ok(x);
             }
             // One step from the reference (t = 0) to the data (t = 1).
-            Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
+            Err(SolveError::NotFinite { t: 1.0, row: 0, step: 1, evals: 1 })
         })?;
         Ok(parts.concat())
     }

@@ -382,5 +382,5 @@ fn finite(values: Vec<f64>) -> Result<Vec<f64>, SolveError> {
     if values.iter().all(|v| v.is_finite()) {
         return Ok(values);
     }
-    Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
+    Err(SolveError::NotFinite { t: 1.0, row: 0, step: 1, evals: 1 })
 }
