@@ -1,6 +1,7 @@
 //! Orders, laws and errors of the integration.
 
 mod adaptive;
+mod adjoint;
 mod carried;
 mod critically_damped;
 mod diagnostics;
@@ -44,6 +45,7 @@ mod state_dependent;
 mod strong;
 mod thresholding;
 mod tree;
+mod variational;
 mod weak;
 
 use transport_core::{Space, device::select};

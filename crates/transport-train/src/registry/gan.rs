@@ -358,8 +358,8 @@ impl Generator for Pushing {
     ) -> Result<Vec<f64>, SolveError> {
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
             let context = contexts(context, self.context, &rows, &self.space);
-            let z = self.map.reference().sample(&noise.rows(rows), &self.space);
-            finite(to_host(self.map.forward(z, context.as_ref(), Moments::Kept)))
+            let z = self.map.reference().sample(&noise.rows(rows.clone()), &self.space);
+            finite(to_host(self.map.forward(z, context.as_ref(), Moments::Kept)), &rows)
         })?;
         Ok(parts.concat())
     }

@@ -323,7 +323,7 @@ impl Images {
             }
             let images = self.space.tensor(images, [rows.len(), pixels]);
             let context = self.context(context, &rows);
-            let mut values = finite(to_host(f(images, rows, context.as_ref())))?;
+            let mut values = finite(to_host(f(images, rows.clone(), context.as_ref())), &rows)?;
             outside.into_iter().for_each(|i| values[i] = f64::NEG_INFINITY);
             Ok(values)
         })?;
@@ -340,9 +340,9 @@ impl Generator for Images {
     ) -> Result<Vec<f64>, SolveError> {
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
             let context = self.context(context, &rows);
-            let z = noise.rows(rows).purpose("reference");
+            let z = noise.rows(rows.clone()).purpose("reference");
             let z = z.normal(self.law.shape().len(), &self.space);
-            finite(self.canvas.states(&self.law.images(z, context.as_ref())))
+            finite(self.canvas.states(&self.law.images(z, context.as_ref())), &rows)
         })?;
         Ok(parts.concat())
     }

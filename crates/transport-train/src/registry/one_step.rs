@@ -16,13 +16,14 @@ pub(super) fn contexts(
     Some(space.tensor_f32(part.to_vec(), [rows.len(), columns]))
 }
 
-/// The values, if all are finite.
+/// The values of some rows, as many for each, if all are finite.
 ///
 /// # Errors
-/// [`SolveError::NotFinite`] at the end of the one step.
-pub(super) fn finite(values: Vec<f64>) -> Result<Vec<f64>, SolveError> {
-    if values.iter().all(|v| v.is_finite()) {
+/// [`SolveError::NotFinite`] at the end of the one step, with the first row that is not.
+pub(super) fn finite(values: Vec<f64>, rows: &Range<usize>) -> Result<Vec<f64>, SolveError> {
+    let Some(place) = values.iter().position(|v| !v.is_finite()) else {
         return Ok(values);
-    }
-    Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
+    };
+    let row = rows.start + (place * rows.len()).div_euclid(values.len());
+    Err(SolveError::NotFinite { t: 1.0, row, step: 1, evals: 1 })
 }

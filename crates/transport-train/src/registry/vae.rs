@@ -405,14 +405,15 @@ impl Generator for Decoding {
     ) -> Result<Vec<f64>, SolveError> {
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
             let context = self.context(context, &rows);
-            let noise = noise.rows(rows);
+            let noise = noise.rows(rows.clone());
             let z = noise.purpose("reference").normal(self.model.latent(), &self.space);
             let out = self.model.decode(z, context.as_ref());
             let law = self.model.observation();
-            finite(to_host(match self.mean {
+            let x = match self.mean {
                 true => law.mean(out),
                 false => law.draw(out, &noise.purpose("decoder")),
-            }))
+            };
+            finite(to_host(x), &rows)
         })?;
         Ok(parts.concat())
     }
@@ -429,8 +430,8 @@ impl Generator for Decoding {
             let values = x[rows.start * d..rows.end * d].to_vec();
             let x = self.space.tensor(values, [rows.len(), d]);
             let law = self.model.given(self.context(context, &rows), draws);
-            let (value, error) = law.estimate(x, &noise.rows(rows));
-            Ok((finite(to_host(value))?, to_host(error.0)))
+            let (value, error) = law.estimate(x, &noise.rows(rows.clone()));
+            Ok((finite(to_host(value), &rows)?, to_host(error.0)))
         })?;
         let (values, std_errs): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let (values, std_errs) = (values.concat(), std_errs.concat());

@@ -5,6 +5,7 @@ mod adversarial_losses;
 mod adversarial_penalties;
 mod bridges;
 mod classifier;
+mod continuous;
 mod data;
 mod evaluation;
 mod files;
