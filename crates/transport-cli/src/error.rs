@@ -72,6 +72,8 @@ impl CliError {
                 | Self::Bridge(
                     JoinError::Setting { .. }
                         | JoinError::Many { .. }
+                        | JoinError::Foreign { .. }
+                        | JoinError::LeftOut { .. }
                         | JoinError::Time { .. }
                         | JoinError::Backwards { .. },
                 )

@@ -3,8 +3,10 @@
 //! The binary, the evaluation and the documentation read this list. A new model is a row of
 //! [`MODELS`] and, when it is of a new kind, a file beside this one that implements [`Entry`].
 
+mod along;
 mod annealing;
 pub(crate) mod chunks;
+mod continuous;
 mod dynamics;
 mod dynamics_net;
 mod dynamics_settings;
@@ -13,8 +15,11 @@ mod gan;
 mod gaussian;
 mod image_flow;
 pub mod imported;
+mod one_step;
+mod unread;
 mod vae;
 
+pub use along::Estimated;
 pub(crate) use gaussian::RIDGE;
 
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
@@ -27,6 +32,7 @@ use transport_core::{Head, Noise, Space};
 use transport_models::FlowConfig;
 use transport_models::flow::image::Architecture;
 use transport_models::flow::{Outside, Reading};
+use transport_sde::likelihood::Hutchinson;
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -149,6 +155,7 @@ pub static MODELS: &[&dyn Entry] = &[
         reading: Reading::Residual,
         transform: flow::Transform::Additive,
     },
+    &continuous::Family,
     &vae::Family,
     &image_flow::Family {
         name: "glow",
@@ -377,6 +384,26 @@ pub trait Generator: Send + Sync {
         plan: &SampleConfig,
     ) -> Result<Option<Vec<f64>>, SolveError> {
         let _ = (x, context, plan);
+        Ok(None)
+    }
+
+    /// An unbiased estimate of the log-density of states by random probes, in nats, or `None` when
+    /// the model follows no flow. A row's estimate depends on its own probes only.
+    ///
+    /// # Shapes
+    /// As [`Generator::log_prob`]; `noise` names the `n` rows.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn estimate(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        trace: Hutchinson,
+        noise: &Noise,
+    ) -> Result<Option<Estimated>, SolveError> {
+        let _ = (x, context, plan, trace, noise);
         Ok(None)
     }
 
