@@ -39,7 +39,7 @@ pub enum ExportError {
 /// [`ExportError`] when there is no finished run, or the file cannot be written.
 ///
 /// # Checked by
-/// `tests/it/export.rs`, `docs/src/interchange/velocity.py`
+/// `tests/it/export.rs`, `examples/velocity.py`
 pub fn export(folder: &Folder, path: &Path) -> Result<(), ExportError> {
     let mut archive = folder.read_model()?;
     let card = card(&archive.card, path)?;

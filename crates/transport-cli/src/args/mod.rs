@@ -34,6 +34,7 @@ Examples:
   transport langevin --target funnel --method hmc -o draws.csv
   transport bridge --source a.csv --target b.csv --out runs/ab
   transport distance a.csv b.csv --metric w2,sinkhorn
+  transport import weights.pth --format ddpm-mnist-cnn --out runs/x
   transport info --list"
 )]
 pub(crate) struct Cli {
