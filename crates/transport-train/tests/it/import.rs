@@ -13,8 +13,9 @@ use transport_train::config::SampleConfig;
 use transport_train::import::rename::KeyMap;
 use transport_train::import::unet2d::{self, UNet2dConfig};
 use transport_train::import::{Format, Import, ImportError, import, load};
+use transport_train::registry::IMPORTED;
 use transport_train::weights::{Array, Misfit, Weights, WeightsError};
-use transport_train::{Request, Run};
+use transport_train::{Config, Mode, Request, Run, Silent, train};
 
 /// The waves of `tests/torch/networks.py`.
 fn wave(name: &str, shape: &[usize]) -> Array {
@@ -343,6 +344,25 @@ fn pixels_are_restored() {
     let states = [vec![-0.5, 0.0, 0.5, -0.7, 0.7], vec![0.0; 121]].concat();
     let pixels = scaler.inverse(&states);
     assert_eq!(pixels[..5], [0.0, 127.5, 255.0, 0.0, 255.0]);
+}
+
+#[test]
+fn configurations_of_imported_models_round_trip_and_are_not_trained() {
+    for entry in IMPORTED {
+        let config = Config::new("digits", entry.name()).unwrap();
+        config.check().unwrap();
+        assert_eq!(Config::parse(&config.to_toml().unwrap()).unwrap(), config);
+        let root = tempfile::tempdir().unwrap();
+        let folder = folder(root.path(), "run");
+        let error = train(&config, &folder, Mode::Fresh, &mut Silent).unwrap_err();
+        assert!(error.to_string().contains("transport import"), "{error}");
+        for (setting, value) in [("state_range", "[1.0, 0.0]"), ("reading", "3"), ("more", "1")] {
+            let mut wrong = config.clone();
+            let value = toml::from_str::<toml::Table>(&format!("v = {value}")).unwrap();
+            wrong.model.settings.insert(setting.into(), value["v"].clone());
+            assert!(wrong.check().is_err(), "{setting}");
+        }
+    }
 }
 
 /// The common part of the configurations of `tests/torch/networks.py`.
