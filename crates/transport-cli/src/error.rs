@@ -9,6 +9,7 @@ use transport_train::bridge::JoinError;
 use transport_train::config::ConfigError;
 use transport_train::evaluate::ClassifierError;
 use transport_train::evaluate::UnknownMeasure;
+use transport_train::import::ImportError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
 use transport_train::variational::{FitError, ImportanceError};
@@ -52,6 +53,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Ot(#[from] OtError),
     #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -66,6 +69,8 @@ impl CliError {
                 | Self::Bridge(
                     JoinError::Setting { .. }
                         | JoinError::Many { .. }
+                        | JoinError::Foreign { .. }
+                        | JoinError::LeftOut { .. }
                         | JoinError::Time { .. }
                         | JoinError::Backwards { .. },
                 )

@@ -6,6 +6,7 @@
 //! | [`train`], [`average`], [`sample`], [`density`], [`evaluate`], [`info`] | runs |
 //! | [`simulate`], [`langevin`], [`fit_density`] | what needs no data |
 //! | [`bridge`], [`distance`] | from one table to another |
+//! | [`import`] | others' weights |
 //! | [`start`] | where a simulation starts |
 //! | [`targets`] | the densities that samplers can be pointed at, by name |
 //! | [`counter`] | the bar of a loop whose length is known |
@@ -24,6 +25,7 @@ mod error;
 mod evaluate;
 mod figures;
 mod fit_density;
+mod import;
 mod info;
 mod langevin;
 mod output;
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Carry(args) => bridge::carry(&args).map(|()| 0),
         Command::FitDensity(args) => fit_density::run(&args),
         Command::Distance(args) => distance::run(&args).map(|()| 0),
+        Command::Import(args) => import::run(&args).map(|()| 0),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {

@@ -17,6 +17,7 @@
 //! | [`store`] | files: model, checkpoint, metrics |
 //! | [`registry`] | every model by name, with what it can do |
 //! | [`bridge`] | one law to another: couplings, Schrödinger bridges |
+//! | [`import`](mod@import) | others' weights made into runs |
 //! | [`run`] | a finished run opened for inference |
 //! | [`variational`] | flows fitted to unnormalised densities, judged by importance weights |
 //! | [`evaluate`](mod@evaluate) | metrics on held-out data, beside a Gaussian and the floor |
@@ -40,6 +41,7 @@ pub mod canvas;
 pub mod config;
 pub mod context;
 pub mod evaluate;
+pub mod import;
 pub mod objective;
 pub mod optim;
 pub mod power_average;

@@ -243,9 +243,7 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         // Leaves of its own: graphs that share leaves would wait for each other.
         let model = self.model().clone().train();
         let draw = self.objective.draw(&model, batch);
-        let loss = self.objective.loss(&model, batch, draw);
-        let gradients = FlatGradients::take(&model, loss.backward());
-        (loss.into_scalar::<f64>(), gradients)
+        self.objective.gradient(&model, batch, draw)
     }
 }
 

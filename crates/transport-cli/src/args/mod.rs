@@ -3,12 +3,14 @@
 mod bridge;
 mod distance;
 mod fit_density;
+mod import;
 mod langevin;
 mod simulate;
 
 pub(crate) use bridge::{BridgeArgs, CarryArgs};
 pub(crate) use distance::DistanceArgs;
 pub(crate) use fit_density::FitDensityArgs;
+pub(crate) use import::ImportArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
 
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     FitDensity(FitDensityArgs),
     /// How far apart two samples are, by optimal transport and other distances.
     Distance(DistanceArgs),
+    /// Make a run of weights that others trained.
+    Import(ImportArgs),
     /// Say what a run is, or list every model, process, solver and data set.
     Info(InfoArgs),
 }

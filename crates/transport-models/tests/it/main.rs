@@ -1,6 +1,7 @@
 //! Networks satisfy the field suites, and give a row the same bits in any chunk.
 
 mod circle;
+mod continuous;
 mod convolutions;
 mod dit;
 mod elements;

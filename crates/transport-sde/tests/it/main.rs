@@ -1,6 +1,7 @@
 //! Orders, laws and errors of the integration.
 
 mod adaptive;
+mod adjoint;
 mod carried;
 mod critically_damped;
 mod diagnostics;
@@ -19,7 +20,9 @@ mod fokker_planck_energy;
 mod fokker_planck_residuals;
 mod forward;
 mod gaussian_bridge;
+mod gaussian_ipf;
 mod grids;
+mod interpolants;
 mod kernels;
 mod langevin;
 mod langevin_runs;
@@ -42,6 +45,7 @@ mod state_dependent;
 mod strong;
 mod thresholding;
 mod tree;
+mod variational;
 mod weak;
 
 use transport_core::{Space, device::select};

@@ -1,5 +1,6 @@
 //! Objectives: all the randomness of a step in a draw, and a loss that is a function of it.
 
+mod continuous;
 mod denoising;
 mod evidence;
 mod flow_matching;
@@ -7,6 +8,7 @@ mod image;
 mod likelihood;
 mod reverse_kl;
 
+pub use continuous::{ContinuousDraw, ContinuousLikelihood};
 pub use denoising::DenoisingScoreMatching;
 pub use evidence::{EvidenceBound, Tally};
 pub use flow_matching::FlowMatching;
@@ -29,6 +31,8 @@ pub(crate) use times::bounded;
 pub use times::{TimeLaw, geometric};
 pub use weighting::Weighting;
 
+use crate::optim::FlatGradients;
+use burn::module::Module;
 use burn::tensor::Tensor;
 use transport_core::{Interval, Noise, Space};
 use transport_kernels::ops;
@@ -76,6 +80,17 @@ pub trait Objective<M>: Send + Sync {
 
     /// The mean loss over the batch, a scalar tensor.
     fn loss(&self, model: &M, batch: &Batch, draw: Self::Draw) -> Tensor<1>;
+
+    /// The loss and its gradient in the parameters of `model`, which are leaves: one backward pass
+    /// through [`Objective::loss`], unless an objective has a way of its own.
+    fn gradient(&self, model: &M, batch: &Batch, draw: Self::Draw) -> (f64, FlatGradients)
+    where
+        M: Module,
+    {
+        let loss = self.loss(model, batch, draw);
+        let gradients = FlatGradients::take(model, loss.backward());
+        (loss.into_scalar::<f64>(), gradients)
+    }
 }
 
 /// What every simulation-free objective draws: a reference point and a time for each row.

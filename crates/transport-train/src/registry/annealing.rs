@@ -50,12 +50,12 @@ impl Annealing<'_> {
         match run.map_err(|halted| halted.error) {
             Ok(_) => Ok(states),
             Err(error) => {
-                let step = match error {
-                    SampleError::NotFinite { step, .. } => step,
-                    _ => self.steps,
+                let (row, step) = match error {
+                    SampleError::NotFinite { chain, step, .. } => (chain, step),
+                    _ => (0, self.steps),
                 };
                 let t = self.levels[annealed.level(step.saturating_sub(1))];
-                Err(SolveError::NotFinite { t, step, evals: step + 1 })
+                Err(SolveError::NotFinite { t, row, step, evals: step + 1 })
             }
         }
     }

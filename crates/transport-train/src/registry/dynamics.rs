@@ -1,5 +1,6 @@
 //! The models that are a learned velocity or score: flow matching and diffusion.
 
+use super::along::{Along, Estimated, density_solver};
 use super::annealing::Annealing;
 use super::chunks::chunked;
 use super::dynamics_net::{Missing, Net, NetName};
@@ -16,10 +17,11 @@ use std::sync::Arc;
 use transport_core::device::to_host;
 use transport_core::law::Gaussian;
 use transport_core::schedule::Named;
-use transport_core::{Density, Invertible, Noise, Schedule, Space};
+use transport_core::{Noise, Schedule, Space};
 use transport_models::{Dynamics, Given};
 use transport_sde::dynamics::Epsilon;
 use transport_sde::flow::record;
+use transport_sde::likelihood::Hutchinson;
 use transport_sde::{
     Family as Stochastic, Finish, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, Spacing,
     drive,
@@ -241,7 +243,9 @@ impl Flowing {
     ) -> Result<Vec<Vec<f64>>, SolveError> {
         let chunks = chunked(&self.space, noise.len(), self.chunk, |rows| {
             let given = self.given(context, &rows);
-            self.integrate(&noise.rows(rows), given, plan, knots)
+            let first = rows.start;
+            let paths = self.integrate(&noise.rows(rows), given, plan, knots);
+            paths.map_err(|error| error.in_batch(first))
         })?;
         let count = knots.map_or(1, <[f64]>::len);
         let mut whole = vec![Vec::with_capacity(noise.len() * self.dim); count];
@@ -249,6 +253,22 @@ impl Flowing {
             whole.iter_mut().zip(chunk).for_each(|(all, part)| all.extend(part));
         }
         Ok(whole)
+    }
+}
+
+impl Flowing {
+    /// Densities along the probability flow.
+    fn along(&self, plan: &SampleConfig) -> Along<'_> {
+        let solver = density_solver(plan.solver);
+        Along {
+            space: &self.space,
+            dim: self.dim,
+            chunk: self.chunk,
+            reference: Gaussian::isotropic(vec![0.0; self.dim], self.reference_std()),
+            grid: self.grid(&SampleConfig { solver, ..*plan }),
+            solver,
+            tolerance: None,
+        }
     }
 }
 
@@ -272,30 +292,24 @@ impl Generator for Flowing {
         self.paths(noise, context, plan, Some(knots)).map(Some)
     }
 
-    /// Along the probability flow, by Heun's method, with the exact divergence.
+    /// Along the probability flow with the exact divergence, by [`density_solver`].
     fn log_prob(
         &self,
         x: &[f64],
         context: Option<&[f32]>,
         plan: &SampleConfig,
     ) -> Result<Option<Vec<f64>>, SolveError> {
-        // d derivatives a step make a row d times as heavy.
-        let size = (self.chunk / self.dim.max(1)).max(16);
-        let reference = Gaussian::isotropic(vec![0.0; self.dim], self.reference_std());
-        let grid = self.grid(&SampleConfig { solver: Solver::Heun, ..*plan });
-        let end = grid.times()[0];
-        let parts = chunked(&self.space, x.len() / self.dim, size, |rows| {
-            let field = self.given(context, &rows);
-            let flow = OdeFlow { field, grid: grid.clone(), solver: Solver::Heun };
-            let values = x[rows.start * self.dim..rows.end * self.dim].to_vec();
-            let (z, log_det) = flow.pull(self.space.tensor(values, [rows.len(), self.dim]));
-            let log_prob = to_host(reference.log_prob(z) + log_det);
-            if log_prob.iter().any(|v| v.is_nan()) {
-                let (step, evals) = (plan.steps, 2 * plan.steps);
-                return Err(SolveError::NotFinite { t: end, step, evals });
-            }
-            Ok(log_prob)
-        })?;
-        Ok(Some(parts.concat()))
+        self.along(plan).log_prob(x, |rows| self.given(context, rows)).map(Some)
+    }
+
+    fn estimate(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        trace: Hutchinson,
+        noise: &Noise,
+    ) -> Result<Option<Estimated>, SolveError> {
+        self.along(plan).estimate(x, trace, noise, |rows| self.given(context, rows)).map(Some)
     }
 }
