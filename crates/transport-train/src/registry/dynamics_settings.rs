@@ -89,6 +89,8 @@ pub(super) struct Settings {
     pub(super) multipliers: Vec<usize>,
     /// Residual blocks of a level.
     pub(super) blocks: usize,
+    /// Groups of a norm; 0 for as many as hold 4 planes each.
+    pub(super) groups: usize,
     /// The longest side of images on which a U-Net's pixels attend to each other, 0 for none.
     pub(super) attention: usize,
     /// Features of an attention head.
@@ -126,6 +128,7 @@ impl Settings {
             channels: 32,
             multipliers: vec![1, 2, 2],
             blocks: 1,
+            groups: 0,
             attention: 8,
             head_dim: 32,
             resampling: Resampling::Conv,
