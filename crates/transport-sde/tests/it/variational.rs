@@ -72,7 +72,7 @@ fn errors_are_not_too_small() {
     let (bound, error) = levels.bound(&model, &x, &noise).unwrap();
     let spread = Estimate::of(&to_host(bound));
     let claimed = to_host(error.0).iter().map(|e| e * e).sum::<f64>() / 4000.0;
-    let ratio = claimed.sqrt() / (spread.error * 4000f64.sqrt());
+    let ratio = claimed.sqrt() / (spread.std_error * 4000f64.sqrt());
     println!("claimed/actual error {ratio:.3}");
     assert!(ratio > 0.95 && ratio < 2.0, "{ratio}");
 }

@@ -11,6 +11,7 @@ mod evaluation;
 mod files;
 mod flows;
 mod images;
+mod likelihoods;
 mod objectives;
 mod optim;
 mod scores;
