@@ -21,7 +21,7 @@ use transport_core::{Head, Noise, Schedule, Space};
 use transport_models::{Dynamics, Given};
 use transport_sde::dynamics::Epsilon;
 use transport_sde::flow::record;
-use transport_sde::likelihood::Hutchinson;
+use transport_sde::likelihood::{Hutchinson, Variational};
 use transport_sde::{
     Family as Stochastic, Finish, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, Spacing,
     drive,
@@ -315,5 +315,24 @@ impl Generator for Flowing {
         noise: &Noise,
     ) -> Result<Option<Estimated>, SolveError> {
         self.along(plan).estimate(x, trace, noise, |rows| self.given(context, rows)).map(Some)
+    }
+
+    fn variational(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        levels: Variational,
+        noise: &Noise,
+    ) -> Result<Option<Estimated>, SolveError> {
+        let d = self.dim;
+        let parts = chunked(&self.space, noise.len(), self.chunk, |rows| {
+            let states = x[rows.start * d..rows.end * d].to_vec();
+            let states = self.space.tensor(states, [rows.len(), d]);
+            let found =
+                levels.bound(&self.given(context, &rows), &states, &noise.rows(rows.clone()));
+            let (values, errors) = found.map_err(|error| error.in_batch(rows.start))?;
+            Ok::<_, SolveError>((to_host(values), to_host(errors.0)))
+        })?;
+        Ok(Some(Estimated::joined(parts)))
     }
 }

@@ -15,6 +15,7 @@ mod images;
 mod import;
 mod interpolants;
 mod light_matching;
+mod likelihoods;
 mod nets;
 mod objectives;
 mod optim;
