@@ -40,7 +40,7 @@ pub use interpolants::InterpolantMatching;
 pub use light::{LightLoss, LightMatching};
 pub use matching::{FlowAndScoreMatching, Paths, VelocityMatching};
 pub use measure::{Transported, straightness, transported};
-pub use pairing::Pairing;
+pub use pairing::{Pairing, unbalanced_pairs};
 pub use rectify::{Distillation, rectified};
 pub use snapshots::{SnapshotError, Snapshots};
 pub use source::Source;

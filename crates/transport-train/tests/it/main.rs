@@ -19,6 +19,7 @@ mod rectify;
 mod scores;
 mod sessions;
 mod simulators;
+mod unbalanced_pairs;
 mod vae;
 mod validation;
 mod variational;
