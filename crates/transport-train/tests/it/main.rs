@@ -26,6 +26,7 @@ mod scores;
 mod sessions;
 mod simulators;
 mod torch_files;
+mod unbalanced_pairs;
 mod vae;
 mod validation;
 mod variational;
