@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`density`], [`evaluate`], [`info`] | runs |
+//! | [`train`], [`sample`], [`inpaint`], [`density`], [`evaluate`], [`info`] | runs |
 //! | [`simulate`], [`langevin`], [`fit_density`] | what needs no data |
 //! | [`bridge`], [`distance`] | from one table to another |
 //! | [`start`] | where a simulation starts |
@@ -24,6 +24,7 @@ mod evaluate;
 mod figures;
 mod fit_density;
 mod info;
+mod inpaint;
 mod langevin;
 mod output;
 mod progress;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Sample(args) => sample::run(&args).map(|()| 0),
+        Command::Inpaint(args) => inpaint::run(&args).map(|()| 0),
         Command::Density(args) => density::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
         Command::Simulate(args) => simulate::run(&args),

@@ -53,6 +53,6 @@ pub mod weights;
 
 pub use config::Config;
 pub use evaluate::evaluate;
-pub use run::{Request, Run, RunError};
+pub use run::{Conditioning, Guidance, Request, Run, RunError};
 pub use session::{Mode, Observer, Outcome, Silent, TrainError, train};
 pub use store::Folder;
