@@ -37,8 +37,15 @@ const SETS: &str = "wine,parkinsons,airfoil,power";
 const STEPS: u64 = 2000;
 const BATCH: usize = 256;
 const EVERY: u64 = 100;
-const OPTIM: OptimConfig =
-    OptimConfig { lr: 2e-3, warmup: 100, weight_decay: 0.0, clip: 1.0, ema: 0.0 };
+const OPTIM: OptimConfig = OptimConfig {
+    lr: 2e-3,
+    warmup: 100,
+    weight_decay: 0.0,
+    clip: 1.0,
+    ema: 0.0,
+    relative: 0.0,
+    snapshots: 1,
+};
 /// Rows that a density is computed for at once.
 const CHUNK: usize = 512;
 

@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for step in 0..STEPS {
             let noise = Noise::new(1, BATCH).at_step(step);
             let data = p.sample(&noise.purpose("p"), &space);
-            let round = Round { data, context: None, noise, share: 1.0 };
+            let round = Round { data, context: None, noise, share: 1.0, blur: 0.0 };
             let samples = |round: &Round| q.sample(&round.noise.purpose("q"), &space);
             let _ = player.step(&[round], samples, optim.rate(step, STEPS), 1.0);
         }

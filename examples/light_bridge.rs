@@ -1,9 +1,10 @@
-//! LightSB where the plan is known by construction.
+//! LightSB and LightSB-M where the plan is known by construction.
 //!
-//! cargo run --release --example light_bridge -- --dims 2,16,64 --epsilons 0.1,1,10
+//! cargo run --release --example light_bridge -- --dims 2,16,64 --epsilons 0.1,1,10 --method light-sb
 //!
 //! The truth is a [`MixtureBridge`] of five components from N(0, I); the learner sees 100,000 draws of
-//! the target and none of the pairs. Prints cBW₂²-UVP (percent) of the fit, of its start, and the
+//! the target and none of the pairs. LightSB-M (`--method light-sb-m`, `--pairs independent|exact`)
+//! regresses the drift on Brownian bridges between pairs of a batch instead. Prints cBW₂²-UVP (percent) of the fit, of its start, and the
 //! time.
 
 use std::error::Error;
@@ -14,9 +15,10 @@ use transport::core::device::{Space, select};
 use transport::core::law::Gaussian;
 use transport::core::linalg::mean_and_covariance;
 use transport::models::bridge::LightBridge;
+use transport::ot::Coupling;
 use transport::sde::bridge::{MixtureBridge, conditional_uvp};
 use transport::train::batch::Rows;
-use transport::train::bridge::{LightLoss, Source};
+use transport::train::bridge::{Conditional, Coupled, Ends, LightLoss, LightMatching, Source};
 use transport::train::optim::OptimConfig;
 use transport::train::trainer::{LoopConfig, Trainer, finished};
 
@@ -37,7 +39,17 @@ fn truth(d: usize, epsilon: f64, seed: u64) -> Result<MixtureBridge, Box<dyn Err
     Ok(MixtureBridge::new(epsilon, &[1.0; COMPONENTS], shifts.collect(), scales)?)
 }
 
-fn fit(d: usize, epsilon: f64, steps: u64, space: &Space) -> Result<(), Box<dyn Error>> {
+/// What a command asks for.
+struct Arguments {
+    dims: Vec<usize>,
+    epsilons: Vec<f64>,
+    steps: u64,
+    lr: f64,
+    method: String,
+    coupling: Coupling,
+}
+
+fn fit(d: usize, epsilon: f64, of: &Arguments, space: &Space) -> Result<(), Box<dyn Error>> {
     let truth = truth(d, epsilon, 1)?;
     let noise = Noise::new(2, POINTS);
     let starts = noise.normal_values(d);
@@ -56,13 +68,26 @@ fn fit(d: usize, epsilon: f64, steps: u64, space: &Space) -> Result<(), Box<dyn 
         Ok(conditional_uvp(&model.bridge()?, &truth, &tests, variance))
     };
     let before = uvp(&model)?;
-    let rows = Rows::plain(ends.iter().copied(), d);
-    let objective = LightLoss { source: Source::Law(Arc::new(Gaussian::standard(d))) };
-    let train = LoopConfig { steps, batch_size: 512, shards: 1, seed: 0, ..LoopConfig::default() };
-    let optim = OptimConfig { lr: 1e-2, weight_decay: 0.0, ..OptimConfig::default() };
-    let trainer = finished(Trainer::new(model, objective, Arc::new(rows), train, optim, space));
+    let rows = Arc::new(Rows::plain(ends.iter().copied(), d));
+    let source = Source::Law(Arc::new(Gaussian::standard(d)));
+    let (steps, batch_size) = (of.steps, 512);
+    let train = LoopConfig { steps, batch_size, shards: 1, seed: 0, ..LoopConfig::default() };
+    let optim = OptimConfig { lr: of.lr, weight_decay: 0.0, ..OptimConfig::default() };
+    let model = match of.method.as_str() {
+        "light-sb" => {
+            let objective = LightLoss { source };
+            finished(Trainer::new(model, objective, rows, train, optim, space)).averaged()?
+        }
+        "light-sb-m" => {
+            let ends = Ends::Drawn { source, pairing: of.coupling.into() };
+            let path = Conditional::Brownian { sigma: epsilon.sqrt() };
+            let objective = LightMatching(Coupled { ends, path });
+            finished(Trainer::new(model, objective, rows, train, optim, space)).averaged()?
+        }
+        other => return Err(format!("no method {other}: light-sb or light-sb-m").into()),
+    };
     let seconds = began.elapsed().as_secs_f64();
-    let after = uvp(&trainer.averaged()?)?;
+    let after = uvp(&model)?;
     println!(
         "D = {d:<3} ε = {epsilon:<4} cBW₂²-UVP {after:.3} %  (start {before:.1} %)  {seconds:.0} s"
     );
@@ -70,24 +95,42 @@ fn fit(d: usize, epsilon: f64, steps: u64, space: &Space) -> Result<(), Box<dyn 
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut dims, mut epsilons, mut steps) =
-        (vec![2usize, 16, 64], vec![0.1f64, 1.0, 10.0], 10_000u64);
+    let mut of = Arguments {
+        dims: vec![2, 16, 64],
+        epsilons: vec![0.1, 1.0, 10.0],
+        steps: 10_000,
+        lr: 1e-2,
+        method: "light-sb".into(),
+        coupling: Coupling::Independent,
+    };
     let mut words = std::env::args().skip(1);
     while let Some(flag) = words.next() {
         let value = words.next().ok_or_else(|| format!("{flag} needs a value"))?;
         match flag.as_str() {
-            "--dims" => dims = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--dims" => of.dims = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--epsilons" => {
-                epsilons = value.split(',').map(str::parse).collect::<Result<_, _>>()?
+                of.epsilons = value.split(',').map(str::parse).collect::<Result<_, _>>()?
             }
-            "--steps" => steps = value.parse()?,
-            _ => return Err(format!("unknown {flag}: --dims --epsilons --steps").into()),
+            "--steps" => of.steps = value.parse()?,
+            "--lr" => of.lr = value.parse()?,
+            "--method" => of.method = value,
+            "--pairs" => {
+                of.coupling = match value.as_str() {
+                    "independent" => Coupling::Independent,
+                    "exact" => Coupling::Exact,
+                    _ => return Err(format!("no pairs {value}: independent or exact").into()),
+                }
+            }
+            _ => {
+                let known = "--dims --epsilons --steps --lr --method --pairs";
+                return Err(format!("unknown {flag}: {known}").into());
+            }
         }
     }
     let space = Space::f32(&select(None)?);
-    for d in dims {
-        for epsilon in &epsilons {
-            fit(d, *epsilon, steps, &space)?;
+    for d in &of.dims {
+        for epsilon in &of.epsilons {
+            fit(*d, *epsilon, &of, &space)?;
         }
     }
     Ok(())

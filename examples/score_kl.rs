@@ -4,13 +4,14 @@
 //! cargo run --release --example score_kl -- LAW MODEL STEPS SEED [KEY=VALUE ...]
 //!
 //! LAW is `8gaussians`, `unequal` (a mixture of five unlike Gaussians), `rings` or `checkerboard`;
-//! MODEL a diffusion of the registry; KEY `lr`, `batch`, `ema`, `points`, `solve` (steps of the
-//! flow), `test` (fresh points) or a setting of the model, such as `width` or `weighting`.
+//! MODEL a diffusion of the registry; KEY `lr`, `batch`, `ema`, `points`, `solver` and `solve` (the method and the
+//! steps of the flow), `test` (fresh points) or a setting of the model, such as `width` or `weighting`.
 use transport::core::device::{select, to_host};
 use transport::core::law::plane::{Checkerboard, Rings};
 use transport::core::law::{Density, Gaussian, Mixture, PointLaw};
 use transport::core::{Noise, Space};
 use transport::data::{Table, write_npy};
+use transport::sde::Solver;
 use transport::train::config::SampleConfig;
 use transport::train::{Config, Folder, Mode, Run, Silent, train};
 
@@ -84,6 +85,10 @@ impl Plan {
             "batch" => self.config.train.batch_size = value.parse()?,
             "points" => self.points = value.parse()?,
             "solve" => self.solve = value.parse()?,
+            "solver" => {
+                let known = Solver::ALL.iter().find(|solver| solver.name() == value);
+                self.config.sample.solver = *known.ok_or_else(|| format!("no solver `{value}`"))?;
+            }
             "test" => self.test = value.parse()?,
             key => {
                 let old = self.config.model.settings.get(key);

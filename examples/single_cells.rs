@@ -4,36 +4,30 @@
 //!
 //! For each inner time the others are learned, and the cells of the time before are carried to the
 //! time left out. Printed: W₁ between prediction and the cells of that time, in standardised columns,
-//! for OT-CFM, [SF]²M and DSBM, for the midpoints of the optimal plan between the neighbours
-//! (straight line), for midpoints of random pairs (independent), and for the neighbours themselves.
+//! for each method (mean and standard deviation over seeds), for the points half of the way along the
+//! optimal plan between the neighbours (straight line), along pairs at random (independent), and for
+//! the neighbours themselves. `transport bridge --snapshots FILE --time-column t --leave-out all` is
+//! the same for one method.
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::Arc;
-use transport::core::device::{Space, select, to_host};
-use transport::core::{Field, Interval, Noise};
-use transport::data::{Scaler, Table};
-use transport::kernels::Activation;
-use transport::models::bridge::FlowAndScore;
-use transport::models::net::{TimeMlp, TimeMlpConfig};
-use transport::ot::{Coupling, cost::Euclidean, exact, weights::uniform};
-use transport::sde::{Grid, OdeFlow, SdeFlow, Solver};
-use transport::train::batch::Rows;
-use transport::train::bridge::{
-    FlowAndScoreMatching, Imf, ImfConfig, Snapshots, Source, VelocityMatching,
-};
-use transport::train::optim::OptimConfig;
-use transport::train::trainer::{LoopConfig, Trainer, finished};
+use transport::core::Space;
+use transport::core::device::select;
+use transport::data::Table;
+use transport::train::bridge::{FitConfig, LeftOut, Method, fit, leave_out};
 use transport::viz::{Frame, Points, trajectories};
 
-const NET: TimeMlpConfig = TimeMlpConfig { width: 64, depth: 3 };
-const SIGMA: f64 = 0.1;
+/// Paths and times of the figure.
+const PATHS: usize = 60;
+const FRAMES: usize = 21;
 
 struct Arguments {
     data: PathBuf,
     time: String,
     columns: Vec<String>,
+    methods: Vec<Method>,
     steps: u64,
+    sigma: f64,
     seeds: u64,
     figure: PathBuf,
 }
@@ -43,10 +37,13 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         data: PathBuf::new(),
         time: "t".into(),
         columns: Vec::new(),
+        methods: vec![Method::OtCfm, Method::Sf2m, Method::Dsbm],
         steps: 5000,
+        sigma: 0.25,
         seeds: 3,
         figure: "single_cells.png".into(),
     };
+    let method = |name: &str| Method::by_name(name).ok_or_else(|| format!("no method {name}"));
     let mut words = std::env::args().skip(1);
     while let Some(flag) = words.next() {
         let value = words.next().ok_or_else(|| format!("{flag} needs a value"))?;
@@ -54,214 +51,109 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--data" => found.data = value.into(),
             "--time" => found.time = value,
             "--columns" => found.columns = value.split(',').map(str::to_owned).collect(),
+            "--methods" => {
+                found.methods = value.split(',').map(method).collect::<Result<_, _>>()?
+            }
             "--steps" => found.steps = value.parse()?,
+            "--sigma" => found.sigma = value.parse()?,
             "--seeds" => found.seeds = value.parse()?,
             "--figure" => found.figure = value.into(),
             _ => {
-                return Err(format!(
-                    "unknown {flag}: --data --time --columns --steps --seeds --figure"
-                )
-                .into());
+                let known = "--data --time --columns --methods --steps --sigma --seeds --figure";
+                return Err(format!("unknown {flag}: {known}").into());
             }
         }
     }
     Ok(found)
 }
 
-/// The cells of each time, standardised together.
-struct Cells {
-    times: Vec<f64>,
-    rows: Vec<Vec<f64>>,
-    d: usize,
-}
-
-fn read(of: &Arguments) -> Result<Cells, Box<dyn Error>> {
+/// The cells of each time.
+fn read(of: &Arguments) -> Result<Vec<(f64, Table)>, Box<dyn Error>> {
     let table = transport::data::read(&of.data)?.table;
     let time = table.index_of(&of.time)?;
     let columns: Vec<usize> =
         of.columns.iter().map(|c| table.index_of(c)).collect::<Result<_, _>>()?;
-    let features: Table = table.select_columns(&columns);
-    let scaler = Scaler::standardize(&features)?;
-    let (values, d) = (scaler.transform(&features)?, scaler.output_dim());
-    let mut times: Vec<f64> = (0..table.rows()).map(|r| table.row(r)[time]).collect();
-    let own = times.clone();
+    let features = table.select_columns(&columns);
+    let own: Vec<f64> = (0..table.rows()).map(|r| table.row(r)[time]).collect();
+    let mut times = own.clone();
     times.sort_by(f64::total_cmp);
     times.dedup();
-    let at = |t: &f64| {
-        let rows = own.iter().zip(values.chunks_exact(d)).filter(|(own, _)| *own == t);
-        rows.flat_map(|(_, row)| row.to_vec()).collect()
+    let at = |t: f64| {
+        let rows: Vec<usize> = (0..own.len()).filter(|r| own[*r] == t).collect();
+        (t, features.select_rows(&rows))
     };
-    Ok(Cells { rows: times.iter().map(at).collect(), times, d })
+    Ok(times.into_iter().map(at).collect())
 }
 
-fn source(values: &[f64], d: usize) -> Source {
-    Source::Rows(Arc::new(Rows::plain(values.iter().copied(), d)))
+fn config(method: Method, of: &Arguments, seed: u64) -> FitConfig {
+    FitConfig { steps: of.steps, sigma: of.sigma, seed, ..FitConfig::new(method) }
 }
 
-fn w1(x: &[f64], y: &[f64], d: usize) -> Result<f64, Box<dyn Error>> {
-    let weights = |v: &[f64]| uniform(v.len() / d);
-    Ok(exact(&Euclidean::distance(x, y, d)?, &weights(x), &weights(y))?.value)
-}
-
-/// What carries a cell from one clock time to another.
-enum Learned {
-    Flow(TimeMlp, Vec<f64>),
-    Both(FlowAndScore, Vec<f64>),
-    Bridge(Box<Imf>),
-}
-
-fn learn(
-    cells: &Cells,
-    left: usize,
-    method: &str,
-    seed: u64,
-    steps: u64,
-    space: &Space,
-) -> Result<Learned, Box<dyn Error>> {
-    let d = cells.d;
-    let kept: Vec<usize> = (0..cells.times.len()).filter(|k| *k != left).collect();
-    let times: Vec<f64> = kept.iter().map(|k| cells.times[*k]).collect();
-    let laws = kept.iter().map(|k| source(&cells.rows[*k], d)).collect();
-    let train = LoopConfig { steps, batch_size: 256, shards: 1, seed, ..LoopConfig::default() };
-    let optim = OptimConfig { lr: 1e-3, ..OptimConfig::default() };
-    let init = Noise::new(seed, 1).purpose("init");
-    let blank = Arc::new(Rows::plain(vec![0.0; 1024 * d], d));
-    Ok(match method {
-        "ot-cfm" => {
-            let paths = Snapshots::new(&times, laws, Coupling::Exact, 0.0)?;
-            let clock = paths.clock().to_vec();
-            let net = TimeMlp::new(&NET, d, 0, Activation::Selu, &init, space);
-            let trainer = Trainer::new(net, VelocityMatching(paths), blank, train, optim, space);
-            Learned::Flow(finished(trainer).averaged()?, clock)
-        }
-        "sf2m" => {
-            let paths = Snapshots::new(&times, laws, Coupling::Exact, SIGMA)?;
-            let clock = paths.clock().to_vec();
-            let net = FlowAndScore::new(&NET, d, Activation::Selu, SIGMA, &init, space);
-            let trainer =
-                Trainer::new(net, FlowAndScoreMatching(paths), blank, train, optim, space);
-            Learned::Both(finished(trainer).averaged()?, clock)
-        }
-        _ => {
-            let ends = [left - 1, left + 1].map(|k| source(&cells.rows[k], d));
-            let [from, to] = ends;
-            let config = ImfConfig {
-                sigma: 0.5,
-                fits: 10,
-                steps: steps / 10,
-                pairs: 1000,
-                simulation: 50,
-                net: NET,
-                activation: Activation::Selu,
-            };
-            Learned::Bridge(Box::new(finished(Imf::new(config, from, to, train, optim, space))))
-        }
-    })
-}
-
-/// The cells of the time before, carried to the time left out.
-fn predict(
-    learned: &Learned,
-    cells: &Cells,
-    left: usize,
-    space: &Space,
-) -> Result<Vec<f64>, Box<dyn Error>> {
-    let d = cells.d;
-    let x = cells.rows[left - 1].clone();
-    let n = x.len() / d;
-    let start = space.tensor(x, [n, d]);
-    let share = (cells.times[left] - cells.times[left - 1])
-        / (cells.times[left + 1] - cells.times[left - 1]);
-    let ode = |field: &dyn Field, clock: &[f64]| -> Result<Vec<f64>, Box<dyn Error>> {
-        let (a, b) = (clock[left - 1], clock[left]);
-        let grid = Grid::uniform(Interval { start: a, end: a + share * (b - a) }, 100)?;
-        Ok(to_host(OdeFlow { field, grid, solver: Solver::Heun }.solve(start.clone())?))
-    };
-    match learned {
-        Learned::Flow(net, clock) => ode(net, clock),
-        Learned::Both(net, clock) => ode(net, clock),
-        Learned::Bridge(imf) => {
-            let grid = Grid::uniform(Interval { start: 0.0, end: share }, 50)?;
-            let flow = SdeFlow { sde: imf.drifts(), grid, solver: Solver::EulerMaruyama };
-            Ok(to_host(flow.solve(start.clone(), &Noise::new(1, n).purpose("path"))?))
-        }
-    }
-}
-
-/// Points part of the way along pairs of cells of the neighbouring times.
-fn midpoints(cells: &Cells, left: usize, optimal: bool) -> Result<Vec<f64>, Box<dyn Error>> {
-    let d = cells.d;
-    let (x, y) = (&cells.rows[left - 1], &cells.rows[left + 1]);
-    let (n, m) = (x.len() / d, y.len() / d);
-    let share = (cells.times[left] - cells.times[left - 1])
-        / (cells.times[left + 1] - cells.times[left - 1]);
-    let pairs: Vec<(usize, usize)> = if optimal {
-        let (a, b) = (uniform(n), uniform(m));
-        let plan = exact(&Euclidean::squared(x, y, d)?, &a, &b)?;
-        plan.entries.iter().map(|e| (e.source, e.target)).collect()
-    } else {
-        let noise = Noise::new(5, n);
-        (0..n).map(|i| (i, noise.stream(i).below(m))).collect()
-    };
-    let point = |(i, j): (usize, usize)| {
-        let pair = x[i * d..(i + 1) * d].iter().zip(&y[j * d..(j + 1) * d]);
-        pair.map(|(a, b)| a + share * (b - a)).collect::<Vec<_>>()
-    };
-    Ok(pairs.into_iter().flat_map(point).collect())
+/// Mean and standard deviation.
+fn summary(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let spread = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0).max(1.0);
+    (mean, spread.sqrt())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let of = arguments()?;
     let cells = read(&of)?;
     let space = Space::f32(&select(None)?);
-    let d = cells.d;
-    println!("time left out, method, W1 (mean over {} seeds)", of.seeds);
-    let inner = 1..cells.times.len() - 1;
-    let mut mean = std::collections::BTreeMap::<&str, f64>::new();
+    println!("time left out, what predicts it, W1, its standard deviation over {} seeds", of.seeds);
+    let mut means = std::collections::BTreeMap::<&str, f64>::new();
+    let inner = 1..cells.len() - 1;
     for left in inner.clone() {
-        let truth = &cells.rows[left];
-        let mut say = |method: &'static str, value: f64| {
-            println!("{}, {method}, {value:.4}", cells.times[left]);
-            *mean.entry(method).or_default() += value / inner.len() as f64;
+        let mut say = |name: &'static str, (mean, spread): (f64, f64)| {
+            println!("{}, {name}, {mean:.4}, {spread:.4}", cells[left].0);
+            *means.entry(name).or_default() += mean / inner.len() as f64;
         };
-        say("before", w1(&cells.rows[left - 1], truth, d)?);
-        say("after", w1(&cells.rows[left + 1], truth, d)?);
-        say("independent", w1(&midpoints(&cells, left, false)?, truth, d)?);
-        say("straight line", w1(&midpoints(&cells, left, true)?, truth, d)?);
-        for method in ["ot-cfm", "sf2m", "dsbm"] {
-            let mut total = 0.0;
+        let mut last: Option<LeftOut> = None;
+        for method in &of.methods {
+            let mut values = Vec::new();
             for seed in 0..of.seeds {
-                let learned = learn(&cells, left, method, seed, of.steps, &space)?;
-                total += w1(&predict(&learned, &cells, left, &space)?, truth, d)?;
+                let config = config(*method, &of, seed);
+                let found = leave_out(&config, &cells, left, &space, &mut |_| false)?;
+                values.push(found.predicted);
+                last = Some(found);
             }
-            say(method, total / of.seeds as f64);
+            say(method.name(), summary(&values));
         }
+        let known = last.ok_or("some methods and seeds")?;
+        say("straight line", (known.straight, 0.0));
+        say("independent", (known.independent, 0.0));
+        say("before", (known.before, 0.0));
+        say("after", (known.after, 0.0));
+        say("floor", (known.floor, 0.0));
     }
-    mean.iter().for_each(|(method, value)| println!("mean, {method}, {value:.4}"));
+    means.iter().for_each(|(name, value)| println!("mean, {name}, {value:.4}"));
     figure(&cells, &of, &space)
 }
 
 /// The flow through all times, in the first two columns.
-fn figure(cells: &Cells, of: &Arguments, space: &Space) -> Result<(), Box<dyn Error>> {
-    let d = cells.d;
-    // No time is left out.
-    let Learned::Flow(net, clock) = learn(cells, cells.times.len(), "ot-cfm", 0, of.steps, space)?
-    else {
-        return Err("a flow was asked for".into());
-    };
-    let start = cells.rows[0].clone();
-    let grid = Grid::uniform(Interval::UNIT, 200)?;
-    let flow = OdeFlow { field: &net, grid, solver: Solver::Heun };
-    let path = flow.solve_trace(space.tensor(start.clone(), [start.len() / d, d]), &clock)?;
-    let states: Vec<Vec<f64>> = path.states.into_iter().map(to_host).collect();
+fn figure(cells: &[(f64, Table)], of: &Arguments, space: &Space) -> Result<(), Box<dyn Error>> {
+    let bridge = fit(&config(Method::OtCfm, of, 0), cells, space, &mut |_| false)?;
+    let (first, last) = (cells[0].0, cells[cells.len() - 1].0);
+    let share = |k: usize| k as f64 / (FRAMES - 1) as f64;
+    let mut knots: Vec<f64> =
+        (0..FRAMES).map(|k| (1.0 - share(k)) * first + share(k) * last).collect();
+    knots.extend(cells.iter().map(|(t, _)| *t));
+    knots.sort_by(f64::total_cmp);
+    knots.dedup();
+    let states = bridge.carry(&cells[0].1, first, &knots, 0)?;
     let mut frames = Vec::new();
-    for (t, state) in clock.iter().zip(&states) {
-        frames.push(Frame { t: *t, points: Points::new(state, d)? });
+    for (t, state) in knots.iter().zip(&states) {
+        if cells.iter().any(|(own, _)| own == t) {
+            frames.push(Frame { t: *t, points: Points::new(state.values(), state.cols())? });
+        }
     }
-    let at = |state: &[f64], r: usize| (state[r * d], state[r * d + 1]);
+    let at = |state: &Table, r: usize| (state.row(r)[0], state.row(r)[1]);
+    let count = PATHS.min(cells[0].1.rows());
     let paths: Vec<Vec<(f64, f64)>> =
-        (0..40).map(|r| states.iter().map(|state| at(state, r)).collect()).collect();
-    trajectories(&of.figure, &frames, Some(&paths), ("first", "second"))?;
+        (0..count).map(|r| states.iter().map(|state| at(state, r)).collect()).collect();
+    let names = cells[0].1.names();
+    trajectories(&of.figure, &frames, Some(&paths), (&names[0], &names[1]))?;
     println!("wrote {}", of.figure.display());
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use transport_core::{Noise, Space, device};
 use transport_data::{Table, write_csv, write_npy};
 use transport_ot::{cost::Euclidean, exact};
-use transport_train::bridge::{Bridge, FitConfig, Method, fit};
+use transport_train::bridge::{Bridge, FitConfig, LeftOut, Method, Pairs, fit, leave_out};
 use transport_train::config::DataConfig;
 use transport_train::{problem, store};
 use transport_viz::{Frame, Points, trajectories};
@@ -47,7 +47,9 @@ pub(crate) fn run(args: &BridgeArgs) -> Result<u8, CliError> {
     }
     let snapshots = snapshots(args)?;
     let space = space(args.device.as_deref())?;
+    let left = left_out(args, &snapshots)?;
     catch_interrupts();
+    let assessed = assess(&config, &snapshots, &left, &space)?;
     let began = Instant::now();
     let mut counter = Counter::new(config.total() as usize);
     let bridge = fit(&config, &snapshots, &space, &mut |report| {
@@ -61,7 +63,7 @@ pub(crate) fn run(args: &BridgeArgs) -> Result<u8, CliError> {
         let _ = std::fs::remove_file(args.out.join(stale));
     }
     bridge.save(&model)?;
-    leave(args, &bridge, &snapshots)?;
+    leave(args, &bridge, &snapshots, &assessed)?;
     output::line(&format!("\nwrote {}", args.out.display()));
     if stopped() {
         output::note("stopped early: the bridge is what had been learned by then");
@@ -89,12 +91,18 @@ fn plan(args: &BridgeArgs) -> Result<FitConfig, CliError> {
     let method =
         Method::by_name(&args.method).ok_or_else(|| unknown("method", &args.method, &names))?;
     let base = FitConfig::new(method);
+    let named = |name: &String| {
+        Pairs::by_name(name).ok_or_else(|| unknown("pairs", name, &Pairs::ALL.map(|p| p.name())))
+    };
+    let pairs = args.pairs.as_ref().map(named).transpose()?;
     Ok(FitConfig {
         steps: args.steps.unwrap_or(base.steps),
         batch_size: args.batch_size.unwrap_or(base.batch_size),
         lr: args.lr.unwrap_or(base.lr),
         sigma: args.sigma.unwrap_or(base.sigma),
         components: args.components.unwrap_or(base.components),
+        pairs,
+        reflow: args.reflow,
         seed: args.seed,
         ..base
     })
@@ -143,8 +151,68 @@ fn snapshots(args: &BridgeArgs) -> Result<Vec<(f64, Table)>, CliError> {
     Ok(times.into_iter().map(part).collect())
 }
 
+/// The snapshots to leave out, one after another.
+fn left_out(args: &BridgeArgs, snapshots: &[(f64, Table)]) -> Result<Vec<usize>, CliError> {
+    if args.leave_out == ["all"] {
+        return Ok((1..snapshots.len().saturating_sub(1)).collect());
+    }
+    let times: Vec<String> = snapshots.iter().map(|(t, _)| t.to_string()).collect();
+    let names: Vec<&str> = times.iter().map(String::as_str).chain(["all"]).collect();
+    let index = |name: &String| {
+        let same = |(t, _): &(f64, Table)| name.parse() == Ok(*t);
+        snapshots.iter().position(same).ok_or_else(|| unknown("snapshot", name, &names))
+    };
+    args.leave_out.iter().map(index).collect()
+}
+
+/// Each snapshot that is to be left out, predicted from the others.
+fn assess(
+    config: &FitConfig,
+    snapshots: &[(f64, Table)],
+    left: &[usize],
+    space: &Space,
+) -> Result<Vec<LeftOut>, CliError> {
+    let mut found: Vec<LeftOut> = Vec::with_capacity(left.len());
+    for k in left {
+        let mut counter = Counter::new(config.total() as usize);
+        let time = snapshots[*k].0;
+        let said = leave_out(config, snapshots, *k, space, &mut |report| {
+            let words = || format!("without t = {time}, loss {:.4}", report.loss);
+            counter.at(report.step as usize, words);
+            stopped()
+        })?;
+        if stopped() {
+            break;
+        }
+        found.push(said);
+    }
+    if !found.is_empty() {
+        let names = ["W1, left out", "predicted", "straight", "independent", "before", "after"];
+        let mut lines = vec![names.into_iter().chain(["floor"]).map(str::to_owned).collect()];
+        for said in &found {
+            let numbers =
+                [said.predicted, said.straight, said.independent, said.before, said.after];
+            let numbers = numbers.into_iter().chain([said.floor]).map(|v| format!("{v:.4}"));
+            lines.push([format!("t = {}", said.time)].into_iter().chain(numbers).collect());
+        }
+        output::table(&lines);
+        output::line(
+            "\n  predicted: the rows of the time before, carried by a process that has not seen this \
+             time;\n  straight and independent: points on the way between the neighbours' rows, paired \
+             by transport or at random;\n  before, after: the neighbours as they are; floor: one half \
+             of the rows from the other\n",
+        );
+    }
+    Ok(found)
+}
+
 /// The transported rows, the figure and the report.
-fn leave(args: &BridgeArgs, bridge: &Bridge, snapshots: &[(f64, Table)]) -> Result<(), CliError> {
+fn leave(
+    args: &BridgeArgs,
+    bridge: &Bridge,
+    snapshots: &[(f64, Table)],
+    assessed: &[LeftOut],
+) -> Result<(), CliError> {
     let times = &bridge.card().times;
     let (from, to) = (times[0], times[times.len() - 1]);
     let first = &snapshots[0].1;
@@ -164,7 +232,8 @@ fn leave(args: &BridgeArgs, bridge: &Bridge, snapshots: &[(f64, Table)]) -> Resu
         "\n  exact, on at most {MEASURED} rows in standardised units; unmoved: the first table as it \
          is; floor: one half of the table from the other"
     ));
-    let report = json!({ "card": bridge.card(), "w1": report });
+    let left_out: Vec<serde_json::Value> = assessed.iter().map(assessment).collect();
+    let report = json!({ "card": bridge.card(), "w1": report, "left_out": left_out });
     store::write_text(&args.out.join(REPORT), &format!("{report:#}\n"))?;
     if bridge.card().scaler.output_dim() >= 2 && first.cols() >= 2 {
         let share = |k: usize| k as f64 / (FRAMES - 1) as f64;
@@ -174,6 +243,18 @@ fn leave(args: &BridgeArgs, bridge: &Bridge, snapshots: &[(f64, Table)]) -> Resu
         figure(args, &bridge.carry(&some(first, DRAWN), from, &knots, args.seed)?, &knots)?;
     }
     Ok(())
+}
+
+fn assessment(of: &LeftOut) -> serde_json::Value {
+    json!({
+        "time": of.time,
+        "predicted": of.predicted,
+        "straight": of.straight,
+        "independent": of.independent,
+        "before": of.before,
+        "after": of.after,
+        "floor": of.floor,
+    })
 }
 
 /// Rows at random: a file may be sorted.
@@ -227,6 +308,7 @@ fn figure(args: &BridgeArgs, states: &[Table], knots: &[f64]) -> Result<(), CliE
 pub(crate) fn carry(args: &CarryArgs) -> Result<(), CliError> {
     let ending = table_ending(&args.output)?;
     let bridge = Bridge::open(&file(&args.run), &space(args.device.as_deref())?)?;
+    let bridge = if args.noise != 0.0 { bridge.with_noise(args.noise)? } else { bridge };
     let times = &bridge.card().times;
     let from = args.from.unwrap_or(times[0]);
     let to = args.to.unwrap_or(times[times.len() - 1]);

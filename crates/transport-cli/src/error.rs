@@ -10,6 +10,7 @@ use transport_train::bridge::JoinError;
 use transport_train::config::ConfigError;
 use transport_train::evaluate::ClassifierError;
 use transport_train::evaluate::UnknownMeasure;
+use transport_train::import::ImportError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
 use transport_train::variational::{FitError, ImportanceError};
@@ -53,6 +54,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Ot(#[from] OtError),
     #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
     Viz(#[from] VizError),
 }
 
@@ -67,6 +70,8 @@ impl CliError {
                 | Self::Bridge(
                     JoinError::Setting { .. }
                         | JoinError::Many { .. }
+                        | JoinError::Foreign { .. }
+                        | JoinError::LeftOut { .. }
                         | JoinError::Time { .. }
                         | JoinError::Backwards { .. },
                 )
@@ -82,6 +87,7 @@ impl CliError {
                         | RunError::Config(_)
                         | RunError::Context(_)
                         | RunError::Device(_)
+                        | RunError::Width { .. }
                         | RunError::Guide(_)
                         | RunError::NothingToGuide { .. }
                         | RunError::NoNullContext { .. }

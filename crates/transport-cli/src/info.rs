@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::output;
 use transport_sde::simulate::named;
 use transport_sde::{Solver, SolverKind};
-use transport_train::registry::MODELS;
+use transport_train::registry::{IMPORTED, MODELS};
 use transport_train::trainer::Keep;
 use transport_train::{Run, problem};
 
@@ -35,7 +35,7 @@ fn list() {
     output::line("models");
     let mut rows = vec![owned(&["name", "objective", "log-density", "context", "what it is"])];
     let tick = |b: bool| if b { "yes" } else { "no" };
-    for entry in MODELS {
+    for entry in MODELS.iter().chain(IMPORTED) {
         let can = entry.capabilities();
         rows.push(owned(&[
             entry.name(),

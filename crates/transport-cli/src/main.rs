@@ -3,9 +3,10 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`sample`], [`inpaint`], [`density`], [`evaluate`], [`info`] | runs |
+//! | [`train`], [`average`], [`sample`], [`inpaint`], [`density`], [`evaluate`], [`info`] | runs |
 //! | [`simulate`], [`langevin`], [`fit_density`] | what needs no data |
 //! | [`bridge`], [`distance`] | from one table to another |
+//! | [`import`] | others' weights |
 //! | [`start`] | where a simulation starts |
 //! | [`targets`] | the densities that samplers can be pointed at, by name |
 //! | [`counter`] | the bar of a loop whose length is known |
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod average;
 mod bridge;
 mod counter;
 mod density;
@@ -23,6 +25,7 @@ mod error;
 mod evaluate;
 mod figures;
 mod fit_density;
+mod import;
 mod info;
 mod inpaint;
 mod langevin;
@@ -52,12 +55,14 @@ fn main() -> ExitCode {
         Command::Inpaint(args) => inpaint::run(&args).map(|()| 0),
         Command::Density(args) => density::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
+        Command::Average(args) => average::run(&args).map(|()| 0),
         Command::Simulate(args) => simulate::run(&args),
         Command::Langevin(args) => langevin::run(&args),
         Command::Bridge(args) => bridge::run(&args),
         Command::Carry(args) => bridge::carry(&args).map(|()| 0),
         Command::FitDensity(args) => fit_density::run(&args),
         Command::Distance(args) => distance::run(&args).map(|()| 0),
+        Command::Import(args) => import::run(&args).map(|()| 0),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {

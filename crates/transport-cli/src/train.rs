@@ -72,6 +72,12 @@ fn plan(args: &TrainArgs, folder: &Folder) -> Result<Config, CliError> {
         (config.model, config.sample) = (fresh.model, fresh.sample);
         (config.train.keep, config.data.validation) = (fresh.train.keep, fresh.data.validation);
     }
+    if let Some(net) = &args.net {
+        config.model.settings.insert("net".to_owned(), net.clone().into());
+    }
+    for pair in &args.set {
+        config.model.set(pair)?;
+    }
     fn set<T: Clone>(place: &mut T, given: &Option<T>) {
         if let Some(value) = given {
             place.clone_from(value);

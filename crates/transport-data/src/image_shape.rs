@@ -32,7 +32,7 @@ impl ImageShape {
 
     /// Column names `p<row><column>`, each padded to the same count of decimal places: `p00`..`p77`
     /// for 8 × 8, `p0000`..`p2727` for 28 × 28; with several channels `p00_0`, `p00_1`, ...
-    pub(crate) fn pixel_names(&self) -> Vec<String> {
+    pub fn pixel_names(&self) -> Vec<String> {
         let places = |n: usize| n.saturating_sub(1).to_string().len();
         let width = places(self.height).max(places(self.width));
         let mut names = Vec::with_capacity(self.len());

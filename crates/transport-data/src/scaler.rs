@@ -121,6 +121,36 @@ impl Scaler {
         Ok(Scaler { columns, range, supports: Vec::new() })
     }
 
+    /// `z = (x − mean)/scale` on each of `columns` columns, for a model whose scaling is known and not
+    /// fitted. With a range, [`Scaler::inverse`] clips to it.
+    ///
+    /// # Errors
+    /// [`DataError::DamagedScaler`] when the mean is not finite, the scale not a finite number above
+    /// 0, or there are no columns or too many; [`DataError::InvalidRange`] as for
+    /// [`Scaler::shared`].
+    pub fn known(
+        columns: usize,
+        mean: f64,
+        scale: f64,
+        range: Option<(f64, f64)>,
+    ) -> Result<Scaler, DataError> {
+        let fit = [
+            ("columns", columns > 0 && columns <= crate::MAX_COLUMNS),
+            ("means", mean.is_finite()),
+            ("scales", scale > 0.0 && scale.is_finite()),
+        ];
+        if let Some((field, _)) = fit.into_iter().find(|(_, holds)| !holds) {
+            return Err(DataError::DamagedScaler { field });
+        }
+        match range {
+            Some((low, high)) if !is_range(low, high) => Err(DataError::InvalidRange { low, high }),
+            _ => {
+                let columns = vec![Column::Active(Affine { mean, scale }); columns];
+                Ok(Scaler { columns, range, supports: Vec::new() })
+            }
+        }
+    }
+
     /// The columns that had one value in all training rows.
     pub fn constant_columns(&self) -> Vec<usize> {
         self.constants().map(|(j, _)| j).collect()

@@ -1,5 +1,7 @@
 //! The kernels as a backend extension of Flex, with their gradients.
 
+pub(crate) mod convolution;
+pub(crate) mod group_norm;
 pub(crate) mod monotone;
 pub(crate) mod patches;
 

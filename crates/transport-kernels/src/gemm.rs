@@ -23,6 +23,12 @@ impl<'a> Matrix<'a> {
         Self { data, shape, row: shape[1], column: 1 }
     }
 
+    /// Rows inside a wider matrix, one every `pitch` elements.
+    pub(crate) fn wide(data: &'a [f32], shape: [usize; 2], pitch: usize) -> Self {
+        assert!(covers(data.len(), shape, pitch), "rows of shape {shape:?} every {pitch}");
+        Self { data, shape, row: pitch, column: 1 }
+    }
+
     /// Its transpose.
     pub(crate) fn t(self) -> Self {
         let [m, n] = self.shape;
@@ -42,7 +48,28 @@ pub(crate) fn add_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
     let [m, k, n] = sizes(a, b);
     assert_eq!(out.len(), m * n, "a product of shape [{m}, {n}]");
     // SAFETY: `out` has m n elements and is borrowed alone.
-    unsafe { multiply(out.as_mut_ptr(), true, a, b, [m, k, n]) };
+    unsafe { multiply(out.as_mut_ptr(), n, true, a, b, [m, k, n]) };
+}
+
+/// `out += a b` in the first columns of rows that begin every `pitch` elements.
+pub(crate) fn add_product_wide(out: &mut [f32], pitch: usize, a: Matrix<'_>, b: Matrix<'_>) {
+    let [m, k, n] = sizes(a, b);
+    assert!(covers(out.len(), [m, n], pitch), "a product of shape [{m}, {n}] every {pitch}");
+    // SAFETY: `out` holds each of the m rows of n elements, and is borrowed alone.
+    unsafe { multiply(out.as_mut_ptr(), pitch, true, a, b, [m, k, n]) };
+}
+
+/// Writes `a b` over `out`, row-major.
+pub(crate) fn write_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
+    let [m, k, n] = sizes(a, b);
+    assert_eq!(out.len(), m * n, "a product of shape [{m}, {n}]");
+    // SAFETY: `out` has m n elements and is borrowed alone.
+    unsafe { multiply(out.as_mut_ptr(), n, false, a, b, [m, k, n]) };
+}
+
+/// Whether `length` elements hold rows of a shape that begin every `pitch` elements.
+fn covers(length: usize, [rows, columns]: [usize; 2], pitch: usize) -> bool {
+    columns <= pitch && rows.checked_sub(1).is_none_or(|last| last * pitch + columns <= length)
 }
 
 /// `a b`, row-major.
@@ -50,7 +77,7 @@ pub(crate) fn product(a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
     let [m, k, n] = sizes(a, b);
     // SAFETY: the slice has m n elements, and a product that is not added onto anything writes
     // each of them.
-    unsafe { filled(m * n, |out| multiply(out.as_mut_ptr().cast(), false, a, b, [m, k, n])) }
+    unsafe { filled(m * n, |out| multiply(out.as_mut_ptr().cast(), n, false, a, b, [m, k, n])) }
 }
 
 fn sizes(a: Matrix<'_>, b: Matrix<'_>) -> [usize; 3] {
@@ -60,10 +87,18 @@ fn sizes(a: Matrix<'_>, b: Matrix<'_>) -> [usize; 3] {
 }
 
 /// # Safety
-/// `out` points to m n elements that nobody else sees; they are read only when `onto`.
-unsafe fn multiply(out: *mut f32, onto: bool, a: Matrix<'_>, b: Matrix<'_>, [m, k, n]: [usize; 3]) {
-    // SAFETY: a `Matrix` covers its slice, row-major or transposed, so that every index below its
-    // shape lies inside; the caller vouches for `out`, which is written in rows of n.
+/// `out` points to m rows of n elements, one every `pitch`, that nobody else sees; they are read
+/// only when `onto`.
+unsafe fn multiply(
+    out: *mut f32,
+    pitch: usize,
+    onto: bool,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    [m, k, n]: [usize; 3],
+) {
+    // SAFETY: a `Matrix` lies inside its slice, row by row or transposed, so that every index below
+    // its shape does too; the caller vouches for `out`.
     unsafe {
         gemm::gemm(
             m,
@@ -71,7 +106,7 @@ unsafe fn multiply(out: *mut f32, onto: bool, a: Matrix<'_>, b: Matrix<'_>, [m, 
             k,
             out,
             1,
-            n as isize,
+            pitch as isize,
             onto,
             a.data.as_ptr(),
             a.column as isize,

@@ -5,7 +5,9 @@
 //! | [`activation`] | exp, sigmoid, SiLU, tanh, softplus, GELU, SELU with their derivatives, on slices |
 //! | [`ops`] | the same on tensors, and the fused dense layers, with gradients |
 //! | [`monotone`] | increasing maps of flows: affine, rational-quadratic splines, with log-slopes |
+//! | [`convolution`] | convolutions of planes and their transposes, with gradients |
 //! | [`patches`] | 3 × 3 neighbourhoods of pixels, with gradients |
+//! | [`group_norm`](mod@group_norm) | group normalisation with scale, shift and SiLU, with gradients |
 //! | [`adamw`] | one pass of AdamW, clipping and averaging; sums and norms of gradients |
 //! | [`embedding`] | sines and cosines of times |
 //! | [`composed`] | all of [`ops`] from Burn's own operations |
@@ -31,6 +33,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod composed;
+pub mod convolution;
 pub mod embedding;
 #[cfg(feature = "flex")]
 mod error;
@@ -39,6 +42,7 @@ mod extension;
 mod fresh;
 #[cfg(feature = "flex")]
 mod gemm;
+pub mod group_norm;
 #[cfg(feature = "flex")]
 mod layer;
 mod mask;

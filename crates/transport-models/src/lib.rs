@@ -8,6 +8,7 @@
 //! | [`vae`] | the variational autoencoder, and its linear case in closed form |
 //! | [`gan`] | generator and critic, input gradients, the game between known densities |
 //! | [`dynamics`] | a network that knows the velocity and the score of a schedule |
+//! | [`tabled`] | networks that others trained at the timesteps of a table |
 #![forbid(unsafe_code)]
 #![warn(
     missing_docs,
@@ -25,8 +26,9 @@ pub mod dynamics;
 pub mod flow;
 pub mod gan;
 pub mod net;
+pub mod tabled;
 pub mod vae;
 
-pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting};
+pub use dynamics::{Dynamics, DynamicsConfig, Given, Predicting, Reading};
 pub use flow::{Flow, FlowConfig, FlowError};
 pub use vae::{Vae, VaeConfig};

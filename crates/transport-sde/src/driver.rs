@@ -2,7 +2,7 @@
 
 use crate::grid::Grid;
 use burn::tensor::Tensor;
-use transport_core::device::is_host;
+use transport_core::device::{is_host, to_host};
 
 /// A method bound to its dynamics, ready to step.
 pub trait Stepper {
@@ -62,10 +62,12 @@ pub enum SolveError {
         evals: usize,
     },
     /// A state that is not finite.
-    #[error("the state is not finite at t = {t} (step {step}, after {evals} evaluations)")]
+    #[error("row {row} is not finite at t = {t} (step {step}, after {evals} evaluations)")]
     NotFinite {
         /// The time reached.
         t: f64,
+        /// The first such row of the batch.
+        row: usize,
         /// The step that reached it, counted from 1.
         step: usize,
         /// Evaluations of the dynamics until then.
@@ -141,16 +143,42 @@ pub fn drive(
     observe(0, times[0], &x);
     for (k, ends) in times.windows(2).enumerate() {
         x = stepper.step(k, x, ends[0], ends[1] - ends[0])?;
-        if (look || k + 1 == last) && !is_finite(&x) {
-            return Err(SolveError::NotFinite { t: ends[1], step: k + 1, evals: stepper.evals() });
+        if look || k + 1 == last {
+            check_finite(&x, ends[1], k + 1, stepper.evals())?;
         }
         observe(k + 1, ends[1], &x);
     }
     Ok(x)
 }
 
-/// A sum of magnitudes is finite exactly when each term is, short of overflow at 3e38 in f32.
-fn is_finite(x: &Tensor<2>) -> bool {
+/// That a state is finite: a sum of magnitudes is exactly when each term is, short of overflow at
+/// 3e38 in f32.
+pub(crate) fn check_finite(
+    x: &Tensor<2>,
+    t: f64,
+    step: usize,
+    evals: usize,
+) -> Result<(), SolveError> {
     let size: f64 = x.clone().abs().sum().into_scalar::<f64>();
-    size.is_finite()
+    if size.is_finite() {
+        return Ok(());
+    }
+    let d = x.dims()[1].max(1);
+    let place = to_host(x.clone()).into_iter().position(|v| !v.is_finite()).unwrap_or(0);
+    Err(SolveError::NotFinite { t, row: place.div_euclid(d), step, evals })
+}
+
+impl SolveError {
+    /// The same failure, of rows that begin at row `first` of a larger batch.
+    #[must_use]
+    pub fn in_batch(mut self, first: usize) -> Self {
+        match &mut self {
+            Self::BelowResolution { row, .. }
+            | Self::NotFinite { row, .. }
+            | Self::Budget { row, .. }
+            | Self::StepTooSmall { row, .. } => *row += first,
+            Self::Halted { .. } => {}
+        }
+        self
+    }
 }

@@ -87,15 +87,32 @@ impl<F: Field, I: Integrator> Path for OdeFlow<F, I> {
     }
 }
 
-impl<F: Jvp, I: Integrator> Invertible for OdeFlow<F, I> {
-    fn pull(&self, x: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
+impl<F: Jvp, I: Integrator> OdeFlow<F, I> {
+    /// [`Invertible::pull`], or where it failed.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state or its log-determinant is not finite.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`; returns `[n, d]` and `[n]`.
+    pub fn try_pull(&self, x: Tensor<2>) -> Result<(Tensor<2>, Tensor<1>), SolveError> {
         let augmented = Augmented { field: &self.field };
         let grid = self.solver.stops(&self.grid.reversed());
         let mut stepper = self.solver.bind(&augmented, &grid);
         let [n, d] = x.dims();
         let start = Tensor::cat(vec![x.clone(), x.narrow(1, 0, 1).zeros_like()], 1);
-        let end = run(&mut *stepper, start, &grid);
-        (end.clone().narrow(1, 0, d), end.narrow(1, d, 1).reshape([n]))
+        let end = drive(&mut *stepper, start, &grid, |_, _, _| {})?;
+        Ok((end.clone().narrow(1, 0, d), end.narrow(1, d, 1).reshape([n])))
+    }
+}
+
+impl<F: Jvp, I: Integrator> Invertible for OdeFlow<F, I> {
+    /// NaN in each row where the integration fails; [`OdeFlow::try_pull`] says why.
+    fn pull(&self, x: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
+        let n = x.dims()[0];
+        let failed = x.full_like(f64::NAN);
+        let column = failed.clone().narrow(1, 0, 1).reshape([n]);
+        self.try_pull(x).unwrap_or((failed, column))
     }
 }
 

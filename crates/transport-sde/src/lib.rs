@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`adjoint`] | gradients through an ODE: discrete with checkpoints, and the continuous adjoint |
 //! | [`bridge`] | Schrödinger bridges in closed form |
 //! | [`dynamics`] | SDEs: reversal, probability flow, the families between, explicit reverses |
 //! | [`method`] | one step each, by folder, and [`Solver`], which names them |
@@ -27,6 +28,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod adjoint;
 pub mod bridge;
 pub mod diagnostics;
 pub mod driver;

@@ -10,8 +10,15 @@
 //! # References
 //! Chen et al. (2018), "Neural ordinary differential equations", app. A.
 
+mod penalised;
+mod variational;
+
+pub use penalised::{PENALISED, Penalised, Trace};
+pub use variational::{NoBound, Variational};
+
 use crate::driver::{SolveError, drive};
 use crate::flow::OdeFlow;
+use crate::method::{Integrator, Solver};
 use burn::tensor::Tensor;
 use transport_core::{Density, DensityEstimate, Field, Jvp, Noise, Space, StdErr, Times};
 
@@ -40,6 +47,21 @@ pub enum Probe {
     /// Independent signs: `Var(εᵀJε) = 2 Σ_{i≠j} (sym J)ᵢⱼ²`, less by the diagonal and zero where
     /// `sym J` is diagonal.
     Rademacher,
+}
+
+impl Probe {
+    /// One probe for each sample, `[n, d]`.
+    #[must_use]
+    pub fn draw(self, d: usize, noise: &Noise, space: &Space) -> Tensor<2> {
+        match self {
+            Self::Gaussian => noise.normal(d, space),
+            Self::Rademacher => {
+                let sign = |u: f64| if u < 0.5 { -1.0 } else { 1.0 };
+                let values = noise.uniform_values(d).into_iter().map(sign).collect();
+                space.tensor(values, [noise.len(), d])
+            }
+        }
+    }
 }
 
 /// Hutchinson's estimator of a trace, `tr J = E[εᵀ J ε]`, with `count` probes for each row.
@@ -71,15 +93,7 @@ impl Hutchinson {
 
     /// Probe `k` of each sample, `[n, d]`.
     fn draw(&self, k: usize, d: usize, noise: &Noise, space: &Space) -> Tensor<2> {
-        let noise = noise.purpose("probe").at_step(k as u64);
-        match self.probe {
-            Probe::Gaussian => noise.normal(d, space),
-            Probe::Rademacher => {
-                let sign = |u: f64| if u < 0.5 { -1.0 } else { 1.0 };
-                let values = noise.uniform_values(d).into_iter().map(sign).collect();
-                space.tensor(values, [noise.len(), d])
-            }
-        }
+        self.probe.draw(d, &noise.purpose("probe").at_step(k as u64), space)
     }
 }
 
@@ -138,16 +152,16 @@ impl<F: Jvp> Field for Probed<F> {
 /// # Checked by
 /// `tests/it/likelihood.rs`
 #[derive(Clone, Debug)]
-pub struct EstimatedDensity<R, F> {
+pub struct EstimatedDensity<R, F, I = Solver> {
     /// `μ₀`.
     pub reference: R,
     /// The flow `T`.
-    pub flow: OdeFlow<F>,
+    pub flow: OdeFlow<F, I>,
     /// The probes.
     pub trace: Hutchinson,
 }
 
-impl<R: Density, F: Jvp> EstimatedDensity<R, F> {
+impl<R: Density, F: Jvp, I: Integrator> EstimatedDensity<R, F, I> {
     /// The log-density under each probe, `[n, K]`, or where the integration failed.
     ///
     /// # Errors
@@ -162,13 +176,11 @@ impl<R: Density, F: Jvp> EstimatedDensity<R, F> {
         let ([n, d], count, space) = (x.dims(), self.trace.count, Space::of(&x));
         let probes = (0..count).map(|k| self.trace.draw(k, d, noise, &space)).collect();
         let field = Probed { field: &self.flow.field, probes };
-        // The kind is a programmer's choice, made where the flow is built.
-        #[allow(clippy::expect_used)]
-        let mut stepper =
-            self.flow.solver.on_field(&field).expect("an ODE method integrates an OdeFlow");
+        let grid = self.flow.solver.stops(&self.flow.grid.reversed());
+        let mut stepper = self.flow.solver.bind(&field, &grid);
         let blank = Tensor::zeros([n, count], (&space.device, space.dtype));
         let start = Tensor::cat(vec![x, blank], 1);
-        let end = drive(&mut *stepper, start, &self.flow.grid.reversed(), |_, _, _| {})?;
+        let end = drive(&mut *stepper, start, &grid, |_, _, _| {})?;
         let reference = self.reference.log_prob(end.clone().narrow(1, 0, d));
         Ok(end.narrow(1, d, count) + reference.unsqueeze_dim(1))
     }
@@ -197,7 +209,7 @@ impl<R: Density, F: Jvp> EstimatedDensity<R, F> {
     }
 }
 
-impl<R: Density, F: Jvp> DensityEstimate for EstimatedDensity<R, F> {
+impl<R: Density, F: Jvp, I: Integrator> DensityEstimate for EstimatedDensity<R, F, I> {
     /// NaN in each row where the integration fails; [`EstimatedDensity::try_estimate`] says why.
     fn estimate(&self, x: Tensor<2>, noise: &Noise) -> (Tensor<1>, StdErr) {
         let blank = x.clone().narrow(1, 0, 1).full_like(f64::NAN).squeeze_dim::<1>(1);

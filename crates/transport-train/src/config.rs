@@ -1,6 +1,7 @@
 //! What a run is: every choice and every default, as one TOML file.
 
 use crate::optim::OptimConfig;
+use crate::power_average::widest;
 use crate::registry;
 use crate::trainer::{Keep, LoopConfig};
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,25 @@ pub struct ModelConfig {
     /// Its settings, checked by the model.
     #[serde(flatten)]
     pub settings: toml::Table,
+}
+
+impl ModelConfig {
+    /// Changes a setting, written as `name=value`: the value as in TOML, or a bare text.
+    ///
+    /// # Errors
+    /// [`ConfigError::Settings`] when there is no `=`; what the name and the value are worth,
+    /// [`Config::check`] says.
+    pub fn set(&mut self, pair: &str) -> Result<(), ConfigError> {
+        let Some((name, text)) = pair.split_once('=') else {
+            let reason = format!("`{pair}` is no setting: name=value is");
+            return Err(ConfigError::Settings { model: self.name.clone(), reason });
+        };
+        let parsed = toml::from_str::<toml::Table>(&format!("value = {text}"));
+        let value = parsed.ok().and_then(|mut table| table.remove("value"));
+        let value = value.unwrap_or_else(|| text.trim().into());
+        self.settings.insert(name.trim().to_owned(), value);
+        Ok(())
+    }
 }
 
 /// A solver and its number of steps.
@@ -267,6 +287,11 @@ impl Config {
             let (model, reason) = (self.model.name.clone(), reason.to_owned());
             return Err(ConfigError::Settings { model, reason });
         }
+        if self.optim.relative > 0.0 && !entry.validates() {
+            let reason =
+                "it keeps the moving average of its weights: `relative` must be 0".to_owned();
+            return Err(ConfigError::Settings { model: self.model.name.clone(), reason });
+        }
         let whole = "a whole number of at least 1";
         let positive = "a finite number above 0";
         let ranges = [
@@ -311,6 +336,13 @@ impl Config {
             ("clip", self.optim.clip, self.optim.clip > 0.0, "above 0"),
             ("weight_decay", self.optim.weight_decay, self.optim.weight_decay >= 0.0, "at least 0"),
             ("ema", self.optim.ema, (0.0..1.0).contains(&self.optim.ema), "at least 0 and below 1"),
+            (
+                "relative",
+                self.optim.relative,
+                (0.0..=widest()).contains(&self.optim.relative),
+                "0, or a relative width of at most 0.288",
+            ),
+            ("snapshots", self.optim.snapshots as f64, self.optim.snapshots > 0, whole),
         ];
         match ranges.into_iter().find(|(_, _, holds, _)| !holds) {
             Some((what, value, _, expected)) => Err(ConfigError::Range { what, value, expected }),

@@ -9,12 +9,15 @@
 //! | [`objective`] | losses: flow matching, denoising score matching |
 //! | [`adversarial`] | two players: losses, penalties, the trainer of a GAN |
 //! | [`optim`] | AdamW, learning-rate schedule, clipping, moving average |
+//! | [`power_average`] | averages of weights of any width, chosen afterwards |
+//! | [`reaverage`](mod@reaverage) | a finished run with its weights averaged anew |
 //! | [`trainer`] | one step of training |
 //! | [`validation`] | the weights with the lowest validation loss, and early stopping |
 //! | [`session`] | the training loop, checkpoints, resumption |
 //! | [`store`] | files: model, checkpoint, metrics |
 //! | [`registry`] | every model by name, with what it can do |
 //! | [`bridge`] | one law to another: couplings, Schrödinger bridges |
+//! | [`import`](mod@import) | others' weights made into runs |
 //! | [`run`] | a finished run opened for inference |
 //! | [`variational`] | flows fitted to unnormalised densities, judged by importance weights |
 //! | [`evaluate`](mod@evaluate) | metrics on held-out data, beside a Gaussian and the floor |
@@ -38,9 +41,12 @@ pub mod canvas;
 pub mod config;
 pub mod context;
 pub mod evaluate;
+pub mod import;
 pub mod objective;
 pub mod optim;
+pub mod power_average;
 pub mod problem;
+pub mod reaverage;
 pub mod registry;
 pub mod run;
 pub mod session;
@@ -53,6 +59,7 @@ pub mod weights;
 
 pub use config::Config;
 pub use evaluate::evaluate;
+pub use reaverage::reaverage;
 pub use run::{Conditioning, Guidance, Request, Run, RunError};
 pub use session::{Mode, Observer, Outcome, Silent, TrainError, train};
 pub use store::Folder;

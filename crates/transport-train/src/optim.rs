@@ -26,11 +26,25 @@ pub struct OptimConfig {
     pub clip: f64,
     /// The decay of the moving average of the weights.
     pub ema: f64,
+    /// The relative width of the power-function average of the weights that a finished model keeps
+    /// in the place of the moving one ([`crate::power_average`]); 0 for the moving one.
+    pub relative: f64,
+    /// How often power-function averages are written down during the training.
+    pub snapshots: u64,
 }
 
 impl Default for OptimConfig {
     fn default() -> Self {
-        Self { lr: 4e-3, warmup: 200, weight_decay: 1e-2, clip: 1.0, ema: 0.999 }
+        let (relative, snapshots) = (0.0, 16);
+        Self {
+            lr: 4e-3,
+            warmup: 200,
+            weight_decay: 1e-2,
+            clip: 1.0,
+            ema: 0.999,
+            relative,
+            snapshots,
+        }
     }
 }
 

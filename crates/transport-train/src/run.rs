@@ -148,6 +148,14 @@ pub enum RunError {
     /// A row outside the support of a bounded law.
     #[error(transparent)]
     Support(#[from] crate::support::SupportError),
+    /// A width that no average has.
+    #[error("a relative width of {width}: above 0 and at most {widest:.4}")]
+    Width {
+        /// What was asked for.
+        width: f64,
+        /// The widest.
+        widest: f64,
+    },
     /// Nothing was asked for.
     #[error("0 samples were asked for: n is at least 1")]
     NoSamples,

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ConfigError};
 use crate::problem::{Problem, ProblemError};
+use crate::reaverage;
 use crate::registry;
 use crate::run::{Card, Run, RunError};
 use crate::store::{Archive, Folder, RunState, StoreError};
@@ -167,6 +168,9 @@ pub fn train(
         if !weights.is_finite() {
             // The last step can break the weights before any loss shows it.
             return Err(TrainError::Diverged { step: card.steps, loss: f64::NAN });
+        }
+        if let Some(averages) = training.averages() {
+            folder.write_averages(&reaverage::archive(averages))?;
         }
         folder.finish(&Run::archive(&card, weights, &problem.rows.contexts)?)?;
     }

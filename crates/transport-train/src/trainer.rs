@@ -3,6 +3,7 @@
 use crate::batch::{Batches, Rows, shards};
 use crate::objective::{Batch, Objective};
 use crate::optim::{AdamW, FlatGradients, OptimConfig};
+use crate::power_average::PowerAverages;
 use crate::weights::{Weights, WeightsError};
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -98,6 +99,11 @@ pub trait Training: Send {
         Ok(None)
     }
 
+    /// The averages from which one of any other width can be made afterwards, where they are kept.
+    fn averages(&self) -> Option<&PowerAverages> {
+        None
+    }
+
     /// What else is known of the last step, by name: written beside its loss.
     fn extras(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
@@ -124,11 +130,15 @@ pub struct Trainer<M, O> {
     objective: O,
     optim: AdamW,
     optim_config: OptimConfig,
+    /// Averages of any width, where they are asked for.
+    power: Option<PowerAverages>,
     config: LoopConfig,
     rows: Arc<Rows>,
     batches: Batches,
     noise: Noise,
     space: Space,
+    /// What a finished model keeps beside its weights.
+    kept: Weights,
 }
 
 impl<M, O> std::fmt::Debug for Trainer<M, O> {
@@ -151,18 +161,30 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         let noise = Noise::new(config.seed, config.batch_size).purpose("train");
         let batches = Batches::new(rows.len(), config.batch_size, &noise);
         let optim = AdamW::new(optim_config, &model);
+        let every = config.steps.div_ceil(optim_config.snapshots.max(1));
+        let power =
+            (optim_config.relative > 0.0).then(|| PowerAverages::new(&Weights::of(&model), every));
         let space = space.clone();
         Self {
             model: Some(model),
             objective,
             optim,
             optim_config,
+            power,
             config,
             rows,
             batches,
             noise,
             space,
+            kept: Weights::default(),
         }
+    }
+
+    /// The same, and a finished model keeps these arrays beside its weights.
+    #[must_use]
+    pub fn keeping(mut self, kept: Weights) -> Self {
+        self.kept.0.extend(kept.0);
+        self
     }
 
     /// Pieces of a batch: a function of the sizes, never of the threads.
@@ -184,6 +206,15 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
     /// [`WeightsError`] never: a model fits its own weights.
     pub fn averaged(&self) -> Result<M, WeightsError> {
         self.weights().fill(self.model().clone())
+    }
+
+    /// The average of the weights that is asked for.
+    fn average(&self) -> Weights {
+        let (width, step) = (self.optim_config.relative, self.optim.steps());
+        match &self.power {
+            Some(power) if step > 0 => power.average(width, step).0,
+            _ => self.optim.average(),
+        }
     }
 
     fn model(&self) -> &M {
@@ -212,9 +243,7 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         // Leaves of its own: graphs that share leaves would wait for each other.
         let model = self.model().clone().train();
         let draw = self.objective.draw(&model, batch);
-        let loss = self.objective.loss(&model, batch, draw);
-        let gradients = FlatGradients::take(&model, loss.backward());
-        (loss.into_scalar::<f64>(), gradients)
+        self.objective.gradient(&model, batch, draw)
     }
 }
 
@@ -246,6 +275,9 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
         let lr = self.optim_config.rate(step, self.config.steps);
         let model = self.model.take().expect("a step that panicked took the model with it");
         let (model, gradient_norm) = self.optim.step(model, total.unwrap_or_default(), lr);
+        if let Some(power) = &mut self.power {
+            power.follow(&Weights::of(&model), step + 1);
+        }
         self.model = Some(model);
         StepReport { step: step + 1, loss, gradient_norm, lr }
     }
@@ -256,7 +288,7 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
         if n == 0 {
             return Ok(None);
         }
-        let model = self.optim.average().fill(self.model().clone())?;
+        let model = self.average().fill(self.model().clone())?;
         let noise = Noise::new(self.config.seed, n).purpose("validation");
         let all: Vec<usize> = (0..n).collect();
         let loss = |range: Range<usize>| -> f64 {
@@ -278,18 +310,28 @@ impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
         self.config.steps
     }
 
+    fn averages(&self) -> Option<&PowerAverages> {
+        self.power.as_ref()
+    }
+
     fn state(&self) -> Weights {
         let mut state = self.optim.state();
         state.put("model", Weights::of(self.model()));
+        state.0.extend(self.power.iter().flat_map(|power| power.state().0));
         state
     }
 
     fn restore(&mut self, state: &Weights, step: u64) -> Result<(), WeightsError> {
         self.model = Some(state.part("model").fill(self.model().clone())?);
+        if let Some(power) = &mut self.power {
+            power.restore(state)?;
+        }
         self.optim.restore(state, step)
     }
 
     fn weights(&self) -> Weights {
-        self.optim.average()
+        let mut weights = self.average();
+        weights.0.extend(self.kept.0.clone());
+        weights
     }
 }

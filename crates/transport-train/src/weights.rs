@@ -39,6 +39,38 @@ pub enum WeightsError {
         /// The array's.
         found: Vec<usize>,
     },
+    /// Arrays that are not those of the model.
+    #[error(transparent)]
+    Misfit(Box<Misfit>),
+}
+
+/// Everything in which named arrays differ from a model's parameters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+#[error("the weights are not those of the model:{}", self.lines())]
+pub struct Misfit {
+    /// Parameters without an array, with their shapes.
+    pub missing: Vec<(String, Vec<usize>)>,
+    /// Arrays without a parameter, with their shapes.
+    pub extra: Vec<(String, Vec<usize>)>,
+    /// Arrays of another shape: the parameter's, and the one found.
+    pub misshapen: Vec<(String, Vec<usize>, Vec<usize>)>,
+}
+
+impl Misfit {
+    /// Whether there is no difference.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.extra.is_empty() && self.misshapen.is_empty()
+    }
+
+    fn lines(&self) -> String {
+        let missing = self.missing.iter().map(|(n, s)| format!("\n  missing   {n} {s:?}"));
+        let extra = self.extra.iter().map(|(n, s)| format!("\n  extra     {n} {s:?}"));
+        let misshapen = self.misshapen.iter().map(|(n, expected, found)| {
+            format!("\n  misshapen {n} {found:?} where the model needs {expected:?}")
+        });
+        missing.chain(extra).chain(misshapen).collect()
+    }
 }
 
 impl Weights {
@@ -59,6 +91,49 @@ impl Weights {
         let mut fill = Fill { weights: self, path: Vec::new(), error: None };
         let module = module.map(&mut fill);
         fill.error.map_or(Ok(module), Err)
+    }
+
+    /// The module with its parameters replaced, each by the array of its name, and no array left.
+    ///
+    /// # Errors
+    /// [`WeightsError::Misfit`], which lists everything that differs.
+    pub fn fill_exactly<M: Module>(&self, module: M) -> Result<M, WeightsError> {
+        let misfit = self.misfit(&Self::of(&module));
+        if misfit.is_empty() {
+            self.fill(module)
+        } else {
+            Err(WeightsError::Misfit(Box::new(misfit)))
+        }
+    }
+
+    /// In what these arrays differ from a module's parameters, by name and shape.
+    #[must_use]
+    pub fn misfit(&self, parameters: &Self) -> Misfit {
+        let alone = |ours: &Self, others: &Self| -> Vec<(String, Vec<usize>)> {
+            let alone = ours.0.iter().filter(|(name, _)| !others.0.contains_key(*name));
+            alone.map(|(name, array)| (name.clone(), array.shape.clone())).collect()
+        };
+        let pairs = parameters.0.iter().filter_map(|(n, a)| Some((n, a, self.0.get(n)?)));
+        let misshapen = pairs
+            .filter(|(_, parameter, array)| parameter.shape != array.shape)
+            .map(|(name, p, a)| (name.clone(), p.shape.clone(), a.shape.clone()));
+        Misfit {
+            missing: alone(parameters, self),
+            extra: alone(self, parameters),
+            misshapen: misshapen.collect(),
+        }
+    }
+
+    /// Turns `[outputs, inputs]` into `[inputs, outputs]`, as dense layers here have it; what is no
+    /// matrix is left to the check of shapes.
+    pub fn transpose(&mut self, name: &str) {
+        let Some(array) = self.0.get_mut(name) else { return };
+        if let [rows, columns] = array.shape[..] {
+            let values = (0..rows * columns)
+                .map(|k| array.values[(k % rows) * columns + k.div_euclid(rows)])
+                .collect();
+            *array = Array { shape: vec![columns, rows], values };
+        }
     }
 
     /// The array of that name, checked against a shape.

@@ -13,7 +13,8 @@ Examples:
   transport bridge --source a.csv --target b.csv --out runs/ab
   transport bridge --source moons --target 8gaussians --method sf2m --out runs/planar
   transport bridge --source a.csv --target b.csv --method light-sb --sigma 0.3 --out runs/light
-  transport bridge --snapshots cells.csv --time-column day --method ot-cfm --out runs/cells")]
+  transport bridge --snapshots cells.csv --time-column day --method ot-cfm --out runs/cells
+  transport bridge --snapshots cells.csv --time-column day --leave-out all --out runs/cells")]
 pub(crate) struct BridgeArgs {
     /// The table at time 0: a file, or a data set by name.
     #[arg(long, requires = "target", required_unless_present = "snapshots")]
@@ -30,10 +31,10 @@ pub(crate) struct BridgeArgs {
     /// Feature columns by name, comma-separated; all (but the times) by default.
     #[arg(long, value_delimiter = ',')]
     pub(crate) columns: Option<Vec<String>>,
-    /// i-cfm, ot-cfm, sf2m, dsbm or light-sb.
+    /// i-cfm, ot-cfm, interpolant, sf2m, dsbm, dsbm-ipf, dsb, light-sb or light-sb-m.
     #[arg(long, default_value = "ot-cfm")]
     pub(crate) method: String,
-    /// Optimiser steps; dsbm rounds them up to a multiple of 10.
+    /// Optimiser steps; dsbm rounds them up to a multiple of 10, dsbm-ipf and dsb of 20.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
     /// Rows of a step.
@@ -45,6 +46,17 @@ pub(crate) struct BridgeArgs {
     /// The reference's standard deviation over the whole time, in standardised units (bridges).
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) sigma: Option<f64>,
+    /// How the rows of a batch are paired: independent, exact or sinkhorn (regularised by 2 sigma²);
+    /// the method's own way by default.
+    #[arg(long)]
+    pub(crate) pairs: Option<String>,
+    /// Rectify a flow of i-cfm or ot-cfm: learn it again on its own pairs, that often.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) reflow: u64,
+    /// Times of snapshots, comma-separated, or all: each is left out in turn and predicted from the
+    /// others, before the bridge through all of them is learned.
+    #[arg(long, value_name = "TIMES", value_delimiter = ',', requires = "snapshots")]
+    pub(crate) leave_out: Vec<String>,
     /// Components of the light bridge.
     #[arg(long)]
     pub(crate) components: Option<usize>,
@@ -84,6 +96,10 @@ pub(crate) struct CarryArgs {
     /// The time to carry them to; the last by default.
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) to: Option<f64>,
+    /// Noise on the way forwards of an interpolant: √(2ε) with ε this much times its blur; 0 is the
+    /// flow.
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) noise: f64,
     /// What the draws of a stochastic bridge derive from.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

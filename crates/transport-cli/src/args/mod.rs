@@ -3,6 +3,7 @@
 mod bridge;
 mod distance;
 mod fit_density;
+mod import;
 mod inpaint;
 mod langevin;
 mod simulate;
@@ -10,6 +11,7 @@ mod simulate;
 pub(crate) use bridge::{BridgeArgs, CarryArgs};
 pub(crate) use distance::DistanceArgs;
 pub(crate) use fit_density::FitDensityArgs;
+pub(crate) use import::ImportArgs;
 pub(crate) use inpaint::InpaintArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Density(DensityArgs),
     /// Compare a run's samples with its held-out data, a fitted Gaussian and the floor.
     Evaluate(EvaluateArgs),
+    /// Average a trained run's weights over another width, without training it again.
+    Average(AverageArgs),
     /// Run a process forwards from a law, a point or a file.
     Simulate(SimulateArgs),
     /// Sample a density by Langevin dynamics or its relatives, with diagnostics.
@@ -66,6 +70,8 @@ pub(crate) enum Command {
     FitDensity(FitDensityArgs),
     /// How far apart two samples are, by optimal transport and other distances.
     Distance(DistanceArgs),
+    /// Make a run of weights that others trained.
+    Import(ImportArgs),
     /// Say what a run is, or list every model, process, solver and data set.
     Info(InfoArgs),
 }
@@ -80,6 +86,7 @@ Examples:
   transport train --data moons --model score-vp --steps 3000 --out runs/moons
   transport train --data wine.csv.gz --model flow-matching --columns alcohol,ph --out runs/wine
   transport train --data digits --model flow-matching --context label --out runs/by-label
+  transport train --data digits --model edm --net unet --set channels=16 --out runs/unet
   transport train --config runs/digits/config.toml --out runs/again
   transport train --resume --out runs/digits")]
 pub(crate) struct TrainArgs {
@@ -90,6 +97,13 @@ pub(crate) struct TrainArgs {
     /// A model by name; see `transport info --list`.
     #[arg(long)]
     pub(crate) model: Option<String>,
+    /// The network, where the model has a choice: mlp, unet or dit for learned dynamics, mlp or conv
+    /// for GANs.
+    #[arg(long)]
+    pub(crate) net: Option<String>,
+    /// Other settings of the model, as name=value; see `transport info --list` and config.toml.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
     /// The folder of the run.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -263,6 +277,21 @@ pub(crate) struct EvaluateArgs {
     /// Threads; all cores by default.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transport average runs/digits --relative 0.15 --out runs/digits-wide")]
+pub(crate) struct AverageArgs {
+    /// The folder of a run that was trained with `relative` set under [optim].
+    pub(crate) run: PathBuf,
+    /// The width of the power-function average: its standard deviation as a share of the training.
+    #[arg(long, value_name = "WIDTH", allow_negative_numbers = true)]
+    pub(crate) relative: f64,
+    /// The folder of the new run.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

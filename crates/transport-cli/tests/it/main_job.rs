@@ -256,3 +256,25 @@ fn wine_and_mnist_train() {
     assert!(text(&output.stderr).contains("54000 rows to train on"));
     succeed(root.path(), &["sample", "mnist", "-n", "20", "-o", "x.png"]);
 }
+
+#[test]
+fn a_network_is_chosen_and_its_weights_are_averaged_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    let config = "[data]\nsource = \"digits\"\nsplit = 0\n[model]\nname = \"edm\"\n[train]\nsteps = 3\n\
+                  batch_size = 8\n[optim]\nrelative = 0.1\n[sample]\nsolver = \"dpmpp-2m\"\nsteps = 2\n";
+    fs::write(at.join("c.toml"), config).unwrap();
+    let small = ["--set", "channels=8", "--set", "multipliers=[1, 1]", "--set", "head_dim=8"];
+    let train = ["train", "--config", "c.toml", "--out", "run", "--net", "unet"];
+    succeed(at, &[&train[..], &small].concat());
+    let kept = fs::read_to_string(at.join("run/config.toml")).unwrap();
+    assert!(kept.contains("net = \"unet\"") && kept.contains("channels = 8"), "{kept}");
+    let said = succeed(at, &["average", "run", "--relative", "0.2", "--out", "wide"]);
+    assert!(said.contains("relative width of 0.2"), "{said}");
+    succeed(at, &["sample", "wide", "-n", "3", "-o", "x.npy"]);
+    let wrong = ["average", "run", "--relative", "0.4", "--out", "other"];
+    fail(at, &wrong, 2, &["0.4", "0.2887"]);
+    let moons = ["train", "--data", "moons", "--model", "edm", "--net", "unet", "--out", "m"];
+    fail(at, &moons, 2, &["needs images"]);
+    fail(at, &[&train[..4], &["m", "--set", "channels"]].concat(), 2, &["name=value"]);
+}

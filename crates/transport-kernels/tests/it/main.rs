@@ -2,7 +2,9 @@
 
 mod activations;
 mod adamw;
+mod convolutions;
 mod embedding;
+mod group_norm;
 mod layers;
 mod monotone;
 mod patches;

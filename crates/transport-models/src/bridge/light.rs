@@ -2,8 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use burn::tensor::activation::softmax;
 use transport_core::device::to_host;
-use transport_core::{Noise, Space};
+use transport_core::{Field, Noise, Space, Times};
 use transport_sde::bridge::{BridgeError, MixtureBridge};
 
 /// The parameters of a [`MixtureBridge`], to be learned from samples of the two ends.
@@ -17,7 +18,8 @@ use transport_sde::bridge::{BridgeError, MixtureBridge};
 /// problem. `Sₖ` is diagonal.
 ///
 /// # References
-/// Korotin, Gushchin & Burnaev (2024), "Light Schrödinger bridge".
+/// Korotin, Gushchin & Burnaev (2024), "Light Schrödinger bridge"; Gushchin, Kholkin, Burnaev &
+/// Korotin (2024), "Light and optimal Schrödinger bridge matching", for learning by [`Self::drift`].
 /// # Checked by
 /// `crates/transport-train/tests/it/bridges.rs`
 #[derive(Module, Debug)]
@@ -91,6 +93,39 @@ impl LightBridge {
         log_sum_exp(exponents + self.log_weights.val())
     }
 
+    /// The drift of the bridge, to be differentiated in its parameters: see [`MixtureBridge`].
+    ///
+    /// ```text
+    /// f(x, t) = Σₖ wₖ(x, t) D⁻¹ ((Sₖ − I) x + rₖ),    D = 1 − t + t Sₖ
+    /// ```
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]`; returns `[n, d]`.
+    #[must_use]
+    pub fn drift(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        let ([n, d], half) = (x.dims(), 0.5 / self.epsilon);
+        let row = |p: Tensor<2>| p.unsqueeze_dim::<3>(0);
+        let t = t.column(&Space::of(&x), |t| t).unsqueeze_dim::<3>(2);
+        let (shifts, x) = (row(self.shifts.val()), x.unsqueeze_dim::<3>(1));
+        let less = row(self.log_scales.val().exp()).sub_scalar(1.0);
+        let spread = (t.clone() * less.clone()).add_scalar(1.0);
+        let pulled = less.clone() * x.clone() + shifts.clone();
+        // (s − 1) x² + 2 x r − t r² = (pulled + r) x − t r²
+        let square = (pulled.clone() + shifts.clone()) * x - t * shifts.powi_scalar(2);
+        let terms =
+            (square / spread.clone()).mul_scalar(half) - spread.clone().log().mul_scalar(0.5);
+        let count = self.log_weights.dims()[1];
+        let logits = terms.sum_dim(2).reshape([n, count]) + self.log_weights.val();
+        let weights = softmax(logits, 1).unsqueeze_dim::<3>(2);
+        (weights * pulled / spread).sum_dim(1).reshape([n, d])
+    }
+
+    /// `ε`.
+    #[must_use]
+    pub fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
     /// The bridge that these parameters make.
     ///
     /// # Errors
@@ -100,6 +135,13 @@ impl LightBridge {
         let weights: Vec<f64> = host(&self.log_weights).into_iter().map(f64::exp).collect();
         let scales = host(&self.log_scales).into_iter().map(f64::exp).collect();
         MixtureBridge::new(self.epsilon, &weights, host(&self.shifts), scales)
+    }
+}
+
+/// The drift.
+impl Field for LightBridge {
+    fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        self.drift(x, t)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`residual`] | the identity plus a contraction |
 //! | [`actnorm`], [`linear`] | scale and shift; `W = LU`; reversal |
 //! | [`permutation`], [`angles`] | a fixed order of the coordinates; states as angles |
+//! | `continuous` | the flow of a learned velocity ([`ContinuousFlow`]) |
 //! | [`image`] | flows of images at several scales (Glow, RealNVP) |
 //!
 //! [`reference`](mod@reference) holds what is pushed forward, [`config`] what can be composed.
@@ -25,6 +26,7 @@ pub mod angles;
 pub mod autoregressive;
 mod circular;
 pub mod config;
+mod continuous;
 pub mod coupling;
 pub mod element;
 mod given;
@@ -42,6 +44,7 @@ pub use actnorm::ActNorm;
 pub use angles::Angles;
 pub use autoregressive::Autoregressive;
 pub use config::{FlowConfig, FlowError, Reading};
+pub use continuous::{ContinuousFlow, NegativeLogLikelihood, Penalties, Velocity};
 pub use coupling::Coupling;
 pub use element::Element;
 pub use given::{Estimated, GivenFlow};

@@ -78,4 +78,15 @@ impl GanError {
         }
         Err(Self::Number { what, value, expected: "a finite number above 0" })
     }
+
+    /// Whether a number is finite and at least 0.
+    ///
+    /// # Errors
+    /// [`GanError::Number`] when not.
+    pub fn not_negative(what: &'static str, value: f64) -> Result<(), Self> {
+        if value >= 0.0 && value.is_finite() {
+            return Ok(());
+        }
+        Err(Self::Number { what, value, expected: "a finite number of at least 0" })
+    }
 }

@@ -1,5 +1,6 @@
 //! The dense layer.
 
+use super::Dual;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::module::linear;
@@ -99,6 +100,15 @@ impl Dense {
     #[must_use]
     pub fn tangent(&self, u: Tensor<2>) -> Tensor<2> {
         u.matmul(self.weight.val())
+    }
+
+    /// `x W + b` and its derivative.
+    ///
+    /// # Shapes
+    /// As [`Dense::forward`].
+    #[must_use]
+    pub fn dual(&self, x: Dual<2>) -> Dual<2> {
+        x.affine(|x| self.forward(x), |u| self.tangent(u))
     }
 
     /// `(slope ⊙ u) W`, the derivative of [`Dense::after`]; `u` too with the way around. Several

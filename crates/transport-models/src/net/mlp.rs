@@ -1,7 +1,7 @@
 //! A residual multi-layer perceptron with time and context.
 
 use super::activation::{Activation, silu_with_slope};
-use super::{Dense, Embedding};
+use super::{Dense, Dropout, Dual, Embedding};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub struct Mlp {
     output: Dense,
     #[module(skip)]
     embedding: Embedding,
+    #[module(skip)]
+    dropout: Dropout,
 }
 
 impl Mlp {
@@ -63,7 +65,20 @@ impl Mlp {
             hidden: (1..depth).map(|k| dense(&format!("hidden.{k}"), width, width, unit)).collect(),
             output: dense("output", width, outputs, 0.0),
             embedding: Embedding { frequencies },
+            dropout: Dropout::default(),
         }
+    }
+
+    /// The same network with features dropped after each activation while it is trained.
+    #[must_use]
+    pub fn dropping(self, dropout: Dropout) -> Self {
+        Self { dropout, ..self }
+    }
+
+    /// Whether gradients of the weights are tracked.
+    #[must_use]
+    pub fn tracked(&self) -> bool {
+        self.time.jacobian().device().is_autodiff()
     }
 
     fn first(&self, x: Tensor<2>, t: Times<'_>, context: Option<Tensor<2>>) -> Tensor<2> {
@@ -120,6 +135,42 @@ impl Mlp {
         }
         let (value, slope) = silu_with_slope(h);
         (self.output.forward(value), self.output.tangent_after(slope, dh, false))
+    }
+
+    /// The value, and the derivative along a direction where one is carried; features are dropped
+    /// where there is noise.
+    ///
+    /// # Shapes
+    /// `x`: `[n, inputs]`; returns `[n, outputs]`.
+    ///
+    /// # Panics
+    /// As [`Mlp::forward`].
+    #[must_use]
+    pub fn dual(
+        &self,
+        x: Dual<2>,
+        t: Times<'_>,
+        context: Option<Tensor<2>>,
+        noise: Option<&Noise>,
+    ) -> Dual<2> {
+        let Some(noise) = noise.filter(|_| self.dropout.rate > 0.0) else {
+            return match x.along {
+                None => self.forward(x.value, t, context).into(),
+                Some(u) => {
+                    let (value, along) = self.jvp(x.value, t, context, u);
+                    Dual::new(value, Some(along))
+                }
+            };
+        };
+        let bent = |h: Dual<2>, k: usize| {
+            let noise = noise.purpose(&format!("hidden.{k}"));
+            self.dropout.apply(h.silu(), Some(&noise))
+        };
+        let mut h = x.affine(|x| self.first(x, t, context), |u| self.input.tangent(u));
+        for (k, layer) in self.hidden.iter().enumerate() {
+            h = h.clone() + layer.dual(bent(h, k));
+        }
+        self.output.dual(bent(h, self.hidden.len()))
     }
 
     /// The value and the divergence `Σᵢ ∂outᵢ/∂xᵢ`, all directions in one pass.

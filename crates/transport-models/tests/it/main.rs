@@ -1,6 +1,7 @@
 //! Networks satisfy the field suites, and give a row the same bits in any chunk.
 
 mod circle;
+mod continuous;
 mod convolutions;
 mod elements;
 mod flows;
@@ -8,6 +9,7 @@ mod gan_nets;
 mod gan_theory;
 mod images;
 mod input_gradient;
+mod networks;
 mod references;
 mod residual;
 mod vae;

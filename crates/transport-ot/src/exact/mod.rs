@@ -6,13 +6,15 @@
 //! ```
 //!
 //! Both are returned, and their gap is the certificate. One point to one is solved by auctions and
-//! shortest paths (`paths.rs`), other weights by the network simplex method (`simplex.rs`). The cost
+//! shortest paths (`dense.rs` and, for many points, `paths.rs`), other weights by the network simplex method (`simplex.rs`). The cost
 //! is read row by row: of `n m` costs the cheapest few of each row are kept, and the search is exact
 //! all the same (`arcs.rs`). A problem starts from the potentials of a random quarter of its points,
 //! which is solved first.
 
 mod arcs;
+mod dense;
 mod paths;
+mod scan;
 mod simplex;
 mod tree;
 
@@ -26,6 +28,10 @@ use rayon::prelude::*;
 use transport_core::Noise;
 use tree::Link;
 
+/// Bids of an auction, per row.
+const BIDS: usize = 8;
+/// The increments of the auctions, of how far apart the near arcs of a row are.
+const INCREMENTS: [f64; 4] = [1.0, 0.2, 0.04, 0.008];
 /// What the units of all masses, each divided once more by the simplex method, add up to at most.
 const UNITS: f64 = (1u64 << 61) as f64;
 /// Points of the smaller side from which a problem starts from a part of itself.
@@ -184,6 +190,9 @@ fn solve(part: Part<'_>, a: &[f64], b: &[f64]) -> Optimum {
     let start = start(part, a, b);
     let equal = |w: &[f64]| w.iter().all(|v| *v == w[0]);
     if a.len() == b.len() && equal(a) && equal(b) {
+        if a.len() <= dense::LARGEST {
+            return dense::solve(part, &start);
+        }
         let mut network = Network::new(part, start);
         network.solve();
         return network.optimum();

@@ -12,18 +12,14 @@
 //! Jonker & Volgenant (1987), "A shortest augmenting path algorithm for dense and sparse linear
 //! assignment problems"; Bertsekas (1988), "The auction algorithm".
 
-use super::Optimum;
 use super::arcs::{Arc, Arcs, Part};
 use super::tree::Link;
+use super::{BIDS, INCREMENTS, Optimum};
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
 /// Arcs that a row lists at first.
 const LISTED: usize = 64;
-/// Bids of an auction, per row.
-const BIDS: usize = 8;
-/// The increments of the auctions, of the width of a row's listed arcs.
-const INCREMENTS: [f64; 4] = [1.0, 0.2, 0.04, 0.008];
 
 const NONE: u32 = u32::MAX;
 

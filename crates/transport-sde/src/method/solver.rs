@@ -49,6 +49,9 @@ macro_rules! solvers {
             pub const ALL: &[Self] =
                 &[$(Self::$ode,)* $(Self::$sde,)* $(Self::$diffusion,)*];
 
+            /// Those that integrate a field.
+            pub const ODE: &[Self] = &[$(Self::$ode,)*];
+
             /// Its name in configuration files and flags.
             #[must_use]
             pub fn name(self) -> &'static str {

@@ -19,7 +19,7 @@ fn a_state_that_is_not_finite_names_time_step_and_evaluations() {
     let grid = Grid::uniform(Interval::UNIT, 4).unwrap();
     let x = space().tensor(vec![0.0], [1, 1]);
     let error = drive(&mut OdeStepper::<Euler>::new(&Pole), x, &grid, |_, _, _| {}).unwrap_err();
-    assert_eq!(error, SolveError::NotFinite { t: 0.75, step: 3, evals: 3 });
+    assert_eq!(error, SolveError::NotFinite { t: 0.75, row: 0, step: 3, evals: 3 });
 }
 
 #[test]

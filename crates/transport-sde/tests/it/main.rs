@@ -1,6 +1,7 @@
 //! Orders, laws and errors of the integration.
 
 mod adaptive;
+mod adjoint;
 mod carried;
 mod critically_damped;
 mod diagnostics;
@@ -19,8 +20,10 @@ mod fokker_planck_energy;
 mod fokker_planck_residuals;
 mod forward;
 mod gaussian_bridge;
+mod gaussian_ipf;
 mod grids;
 mod guidance;
+mod interpolants;
 mod inverse;
 mod kernels;
 mod langevin;
@@ -45,6 +48,7 @@ mod state_dependent;
 mod strong;
 mod thresholding;
 mod tree;
+mod variational;
 mod weak;
 
 use transport_core::{Space, device::select};

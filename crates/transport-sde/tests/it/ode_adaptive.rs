@@ -216,7 +216,7 @@ fn failures_name_the_row_and_the_time() {
     }
     let nan = |_: f64, _: &[f64]| vec![f64::NAN];
     let error = failure(nan, tolerance);
-    assert_eq!(error, SolveError::NotFinite { t: 0.0, step: 1, evals: 1 });
+    assert_eq!(error, SolveError::NotFinite { t: 0.0, row: 0, step: 1, evals: 1 });
 }
 
 #[test]

@@ -21,6 +21,30 @@ pub struct Round {
     pub noise: Noise,
     /// Their share of the batch.
     pub share: f64,
+    /// The standard deviation of the noise through which the critic sees points.
+    pub blur: f64,
+}
+
+impl Round {
+    /// `x + σ ε`, with draws of its own for each of `who`.
+    fn blurred(&self, x: Tensor<2>, who: &str) -> Tensor<2> {
+        if self.blur == 0.0 {
+            return x;
+        }
+        let noise = self.noise.purpose("blur").purpose(who);
+        let noise = noise.normal(x.dims()[1], &Space::of(&x));
+        x + noise.mul_scalar(self.blur)
+    }
+
+    /// The data as the critic sees them.
+    fn real(&self) -> Tensor<2> {
+        self.blurred(self.data.clone(), "data")
+    }
+
+    /// Samples as the critic sees them.
+    fn fake(&self, samples: Tensor<2>) -> Tensor<2> {
+        self.blurred(samples, "samples")
+    }
 }
 
 /// What a step did.
@@ -142,7 +166,7 @@ impl CriticPlayer {
         let critic = self.critic().clone().train();
         let (given, space) = (critic.given(round.context.clone()), Space::of(&samples));
         let u = || space.column(&round.noise.purpose("between").uniform_values(1));
-        let seen = penalty.see(&given, round.data.clone(), samples, u);
+        let seen = penalty.see(&given, round.real(), round.fake(samples), u);
         let loss = self.loss.critic(seen.real, seen.fake);
         let value = loss.clone().into_scalar::<f64>();
         let (whole, penalty) = match seen.penalty {
@@ -219,9 +243,9 @@ impl GeneratorPlayer {
     fn part(&self, round: &Round, critic: &Critic) -> Part {
         let generator = self.generator().clone().train();
         let given = critic.given(round.context.clone());
-        let fake = given.value(self.pushed(&generator, round));
+        let fake = given.value(round.fake(self.pushed(&generator, round)));
         let real = if self.loss.generator_sees_data() {
-            given.value(round.data.clone())
+            given.value(round.real())
         } else {
             fake.clone().detach()
         };

@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 use std::f64::consts::FRAC_PI_2;
-use transport_core::Space;
+use transport_core::{Space, Times};
+use transport_sde::bridge::Blur;
 
 /// A Gaussian path between two given points, and its velocity:
 ///
@@ -20,6 +21,7 @@ use transport_core::Space;
 /// | `Lipman` | `1 − (1 − σ) t, t` | 0 |
 /// | `Trigonometric` | `cos πt/2, sin πt/2` | `σ` |
 /// | `Brownian` | `1 − t, t` | `σ √(t (1 − t))` |
+/// | `Interpolant` | straight or trigonometric | a [`Blur`]: `a √(t(1−t))`, `a t(1−t)`, `a sin² πt` |
 ///
 /// `Lipman` is flow matching from noise: `x₀` is the noise itself. Under `Brownian` the coupling of
 /// entropic transport with `ε = σ²` for the cost `½|x − y|²` makes the law of paths the Schrödinger
@@ -49,6 +51,22 @@ pub enum Conditional {
         /// `σ > 0`.
         sigma: f64,
     },
+    /// Stochastic interpolants.
+    Interpolant {
+        /// The way between the ends.
+        mean: Mean,
+        /// `s`.
+        blur: Blur,
+    },
+}
+
+/// The way between the ends of an interpolant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mean {
+    /// `a, b = 1 − t, t`.
+    Straight,
+    /// `a, b = cos πt/2, sin πt/2`.
+    Trigonometric,
 }
 
 /// The factors of a path at one time.
@@ -72,8 +90,26 @@ pub struct Draw {
     pub times: Vec<f64>,
     /// `s(t)` of each row.
     pub spread: Vec<f64>,
+    /// `s′(t)` of each row, in the units of the velocity.
+    pub spread_rate: Vec<f64>,
     /// The context of each end, `[n, c]`.
     pub context: Option<Tensor<2>>,
+}
+
+impl Draw {
+    /// The same pairs with `−z` for `z`.
+    #[must_use]
+    pub fn antithetic(&self) -> Self {
+        let twice = |x: &Tensor<2>, by: &[f64]| {
+            x.clone() - Times::Each(by).scale(self.noise.clone(), |s| 2.0 * s)
+        };
+        Self {
+            point: twice(&self.point, &self.spread),
+            velocity: twice(&self.velocity, &self.spread_rate),
+            noise: self.noise.clone().neg(),
+            ..self.clone()
+        }
+    }
 }
 
 /// How near to its ends a Brownian bridge is looked at: `s′` is infinite there, and integrable.
@@ -95,18 +131,10 @@ impl Conditional {
                 let on_start = [1.0 - (1.0 - sigma) * t, sigma - 1.0];
                 Factors { on_start, on_end: [t, 1.0], on_noise: [0.0; 2] }
             }
-            Self::Trigonometric { sigma } => {
-                let (sin, cos) = (FRAC_PI_2 * t).sin_cos();
-                Factors {
-                    on_start: [cos, -FRAC_PI_2 * sin],
-                    on_end: [sin, FRAC_PI_2 * cos],
-                    on_noise: [sigma, 0.0],
-                }
-            }
-            Self::Brownian { sigma } => {
-                let root = (t * (1.0 - t)).sqrt();
-                straight([sigma * root, sigma * (0.5 - t) / root])
-            }
+            Self::Trigonometric { sigma } => circular(t, [sigma, 0.0]),
+            Self::Brownian { sigma } => straight(Blur::Root(sigma).at(t)),
+            Self::Interpolant { mean: Mean::Straight, blur } => straight(blur.at(t)),
+            Self::Interpolant { mean: Mean::Trigonometric, blur } => circular(t, blur.at(t)),
         }
     }
 
@@ -114,7 +142,9 @@ impl Conditional {
     /// Brownian bridges.
     fn inside(&self, t: f64) -> f64 {
         match self {
-            Self::Brownian { .. } => t.clamp(MARGIN, 1.0 - MARGIN),
+            Self::Brownian { .. } | Self::Interpolant { blur: Blur::Root(_), .. } => {
+                t.clamp(MARGIN, 1.0 - MARGIN)
+            }
             _ => t,
         }
     }
@@ -140,14 +170,21 @@ impl Conditional {
                 + x1.clone() * column(&|f| f.on_end[k])
                 + noise.clone() * column(&|f| f.on_noise[k])
         };
-        let spread = factors.iter().map(|f| f.on_noise[0]).collect();
+        let [spread, spread_rate] = [0, 1].map(|k| factors.iter().map(|f| f.on_noise[k]).collect());
         Draw {
             point: combine(0),
             velocity: combine(1),
             noise: noise.clone(),
             times,
             spread,
+            spread_rate,
             context: None,
         }
     }
+}
+
+/// A quarter circle.
+fn circular(t: f64, on_noise: [f64; 2]) -> Factors {
+    let (sin, cos) = (FRAC_PI_2 * t).sin_cos();
+    Factors { on_start: [cos, -FRAC_PI_2 * sin], on_end: [sin, FRAC_PI_2 * cos], on_noise }
 }

@@ -40,3 +40,27 @@ pub fn transported(field: &dyn Field, start: Tensor<2>, steps: usize) -> Transpo
     debug_assert_eq!(x.dims(), [n, d]);
     Transported { end: x, energy: energy.reshape([n]) }
 }
+
+/// How far a flow is from straight, row by row, along its own trajectories by Euler's method with
+/// `steps` equal steps:
+///
+/// ```text
+/// S = ∫₀¹ ‖ (x₁ − x₀) − v(x_t, t) ‖² dt = ∫₀¹ ‖v‖² dt − ‖x₁ − x₀‖²
+/// ```
+///
+/// 0 where one step of Euler's method is exact.
+///
+/// # Shapes
+/// `start`: `[n, d]`; returns `[n]`.
+///
+/// # Panics
+/// When `steps` is 0.
+///
+/// # References
+/// Liu, Gong & Liu (2023), "Flow straight and fast".
+#[must_use]
+pub fn straightness(field: &dyn Field, start: Tensor<2>, steps: usize) -> Tensor<1> {
+    let moved = transported(field, start.clone(), steps);
+    let n = start.dims()[0];
+    moved.energy - (moved.end - start).powi_scalar(2).sum_dim(1).reshape([n])
+}

@@ -7,29 +7,40 @@
 //! | `conditional` | the path that joins a pair, and its velocity |
 //! | `coupled`, `snapshots` | paths between two laws, and through several |
 //! | `matching` | regression on that velocity, alone or with the score |
-//! | `imf` | the bridge by iterated Markovian fitting |
-//! | `light` | the light bridge's loss |
+//! | `alternate` | two drifts fitted in turn |
+//! | `imf`, `dsb` | the bridge by iterated Markovian and by proportional fitting |
+//! | `light` | the light bridge's losses |
+//! | `interpolants` | those of a stochastic interpolant |
 //! | `fit` | from tables to a process that carries rows |
-//! | `measure` | energy and end of a learned flow |
+//! | `rectify` | rectified flow: a flow's own pairs, and the flow in one step |
+//! | `measure` | energy, end and straightness of a learned flow |
 
+mod alternate;
 mod conditional;
 mod coupled;
+mod dsb;
 mod fit;
 mod imf;
+mod interpolants;
 mod light;
 mod matching;
 mod measure;
 mod pairing;
+mod rectify;
 mod snapshots;
 mod source;
 
-pub use conditional::{Conditional, Draw};
+pub use alternate::{Alternating, Direction, ImfConfig, Scheme, Simulated, Start};
+pub use conditional::{Conditional, Draw, Mean};
 pub use coupled::{Coupled, Ends};
-pub use fit::{Bridge, BridgeCard, FitConfig, JoinError, Method, fit};
-pub use imf::{Imf, ImfConfig};
-pub use light::LightLoss;
+pub use dsb::{DriftMatching, Dsb};
+pub use fit::{Bridge, BridgeCard, FitConfig, JoinError, LeftOut, Method, Pairs, fit, leave_out};
+pub use imf::{BridgeMatching, Imf};
+pub use interpolants::InterpolantMatching;
+pub use light::{LightLoss, LightMatching};
 pub use matching::{FlowAndScoreMatching, Paths, VelocityMatching};
-pub use measure::{Transported, transported};
+pub use measure::{Transported, straightness, transported};
 pub use pairing::Pairing;
+pub use rectify::{Distillation, rectified};
 pub use snapshots::{SnapshotError, Snapshots};
 pub use source::Source;

@@ -17,7 +17,9 @@ use transport_ot::Coupling;
 /// ```
 ///
 /// With a reference of standard deviation `σ` per unit of the clock an interval of length `L` has
-/// Brownian bridges of variance `σ² L τ (1−τ)`; `σ = 0` gives straight lines. Row `i` of a batch
+/// Brownian bridges of variance `σ² L τ (1−τ)`; `σ = 0` gives straight lines. The regularisation of
+/// an entropic coupling is one per unit of the clock too, `ε L` in that interval: with `ε = 2σ²` the
+/// law of paths is the Schrödinger bridge through the snapshots. Row `i` of a batch
 /// belongs to interval `i mod K`; couplings are made inside an interval. Of the batch's data only the
 /// number of rows is used.
 ///
@@ -105,6 +107,28 @@ impl Snapshots {
         &self.times
     }
 
+    /// The rows of the largest of them; `None` where one is a law in closed form.
+    pub(super) fn rows(&self) -> Option<usize> {
+        let rows = |law: &Source| match law {
+            Source::Rows(rows) => Some(rows.len()),
+            Source::Law(_) => None,
+        };
+        self.laws.iter().map(rows).try_fold(0, |most, rows| rows.map(|n| most.max(n)))
+    }
+
+    /// The laws at those times.
+    pub(super) fn laws(&self) -> &[Source] {
+        &self.laws
+    }
+
+    /// The coupling of an interval of that length.
+    fn within(&self, length: f64) -> Coupling {
+        match self.coupling {
+            Coupling::Sinkhorn { epsilon } => Coupling::Sinkhorn { epsilon: epsilon * length },
+            other => other,
+        }
+    }
+
     /// The part of a batch that lies in interval `k`.
     fn part(&self, batch: &Batch, k: usize, rows: &[usize]) -> Draw {
         let (d, length) = (self.laws[0].dim(), self.times[k + 1] - self.times[k]);
@@ -112,7 +136,7 @@ impl Snapshots {
         let starts = self.laws[k].draws(&noise.purpose("start"));
         let ends = self.laws[k + 1].draws(&noise.purpose("end"));
         let draws = noise.purpose("pairing");
-        let (ends, _) = Pairing::from(self.coupling).paired(&starts, &ends, None, d, &draws);
+        let (ends, _) = Pairing::from(self.within(length)).paired(&starts, &ends, None, d, &draws);
         let space = Space::of(&batch.data);
         let tensor = |values: Vec<f64>| space.tensor(values, [rows.len(), d]);
         let path = match self.sigma {
@@ -125,7 +149,8 @@ impl Snapshots {
         let draw = path.draw(tensor(starts), tensor(ends), z, times);
         let velocity = draw.velocity.div_scalar(length);
         let times = draw.times.iter().map(|t| self.times[k] + length * t).collect();
-        Draw { velocity, times, ..draw }
+        let spread_rate = draw.spread_rate.iter().map(|s| s / length).collect();
+        Draw { velocity, times, spread_rate, ..draw }
     }
 }
 
@@ -148,6 +173,7 @@ impl Paths for Snapshots {
             noise: stack(|p| &p.noise),
             times: list(|p| &p.times),
             spread: list(|p| &p.spread),
+            spread_rate: list(|p| &p.spread_rate),
             context: None,
         }
     }

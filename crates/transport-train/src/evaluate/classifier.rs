@@ -4,7 +4,6 @@ use crate::problem::{Problem, Schema};
 use crate::registry::chunks::chunked;
 use crate::run::{Request, Run, RunError};
 use crate::store::{StoreError, read_arrays};
-use crate::weights::{Array, Weights};
 use burn::module::{Module, Param};
 use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Tensor, TensorData};
@@ -148,7 +147,7 @@ impl Classifier {
         let path = path.as_ref();
         let space = Space::f32(&transport_core::device::select(device)?);
         let mut weights = read_arrays(path)?;
-        ["fc1.weight", "fc2.weight"].iter().for_each(|name| transpose(&mut weights, name));
+        ["fc1.weight", "fc2.weight"].iter().for_each(|name| weights.transpose(name));
         let net = weights
             .fill(Net::blank(&space))
             .map_err(|source| StoreError::Weights { path: path.to_owned(), source })?;
@@ -290,17 +289,6 @@ fn pixel_range(schema: &Schema) -> Result<(f64, f64), ClassifierError> {
 
 fn winner(p: &[f64]) -> usize {
     (0..p.len()).rev().max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap_or(0)
-}
-
-/// `[outputs, inputs]` to `[inputs, outputs]`; what is no matrix is left to the check of shapes.
-fn transpose(weights: &mut Weights, name: &str) {
-    let Some(array) = weights.0.get_mut(name) else { return };
-    if let [rows, columns] = array.shape[..] {
-        let values = (0..rows * columns)
-            .map(|k| array.values[(k % rows) * columns + k.div_euclid(rows)])
-            .collect();
-        *array = Array { shape: vec![columns, rows], values };
-    }
 }
 
 /// What a classifier says of images.

@@ -53,7 +53,7 @@ impl Objective<Dynamics> for DenoisingScoreMatching {
         let (space, d) = (Space::of(&x), x.dims()[1]);
         let target = head.target(x0, batch.data.clone(), t, schedule);
         let weight = self.weighting.column(head, schedule, self.times, t, &space);
-        let output = model.output(x, t, batch.context.clone());
+        let output = model.output_dropping(x, t, batch.context.clone(), &batch.noise);
         if self.weighting != Weighting::Learned {
             return weighted_square_error(output, target, weight);
         }

@@ -53,7 +53,8 @@ impl Objective<Dynamics> for FiniteDifferenceScoreMatching {
         let head = Head::from(Prediction::Score);
         let weight = self.weighting.column(head, schedule, self.times, t, &space);
         let h = t.column(&space, |t| self.step * schedule.at(t).sigma);
-        let score = model.given(batch.context.clone()).predicting(Prediction::Score);
+        let given = model.given(batch.context.clone()).dropping(&batch.noise);
+        let score = given.predicting(Prediction::Score);
         finite_difference(&score, x, t, weight, v, h)
     }
 }

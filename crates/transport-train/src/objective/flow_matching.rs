@@ -35,7 +35,7 @@ impl Objective<Dynamics> for FlowMatching {
         let t = Times::Each(&times);
         let x = interpolant.point(x0.clone(), batch.data.clone(), t);
         let target = interpolant.velocity(x0, batch.data.clone(), t);
-        let output = model.output(x, t, batch.context.clone());
+        let output = model.output_dropping(x, t, batch.context.clone(), &batch.noise);
         weighted_square_error(output, target, None)
     }
 }

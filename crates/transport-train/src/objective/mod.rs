@@ -1,6 +1,7 @@
 //! Objectives: all the randomness of a step in a draw, and a loss that is a function of it.
 
 mod context_dropout;
+mod continuous;
 mod denoising;
 mod evidence;
 mod flow_matching;
@@ -9,6 +10,7 @@ mod likelihood;
 mod reverse_kl;
 
 pub use context_dropout::{ContextDropout, with_null};
+pub use continuous::{ContinuousDraw, ContinuousLikelihood};
 pub use denoising::DenoisingScoreMatching;
 pub use evidence::{EvidenceBound, Tally};
 pub use flow_matching::FlowMatching;
@@ -31,6 +33,8 @@ pub(crate) use times::bounded;
 pub use times::{TimeLaw, geometric};
 pub use weighting::Weighting;
 
+use crate::optim::FlatGradients;
+use burn::module::Module;
 use burn::tensor::Tensor;
 use transport_core::{Interval, Noise, Space};
 use transport_kernels::ops;
@@ -78,6 +82,17 @@ pub trait Objective<M>: Send + Sync {
 
     /// The mean loss over the batch, a scalar tensor.
     fn loss(&self, model: &M, batch: &Batch, draw: Self::Draw) -> Tensor<1>;
+
+    /// The loss and its gradient in the parameters of `model`, which are leaves: one backward pass
+    /// through [`Objective::loss`], unless an objective has a way of its own.
+    fn gradient(&self, model: &M, batch: &Batch, draw: Self::Draw) -> (f64, FlatGradients)
+    where
+        M: Module,
+    {
+        let loss = self.loss(model, batch, draw);
+        let gradients = FlatGradients::take(model, loss.backward());
+        (loss.into_scalar::<f64>(), gradients)
+    }
 }
 
 /// What every simulation-free objective draws: a reference point and a time for each row.

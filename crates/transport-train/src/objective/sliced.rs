@@ -51,7 +51,8 @@ impl Objective<Dynamics> for SlicedScoreMatching {
         let x = Interpolant { schedule }.point(x0, batch.data.clone(), t);
         let head = Head::from(Prediction::Score);
         let weight = self.weighting.column(head, schedule, self.times, t, &Space::of(&x));
-        let score = model.given(batch.context.clone()).predicting(Prediction::Score);
+        let given = model.given(batch.context.clone()).dropping(&batch.noise);
+        let score = given.predicting(Prediction::Score);
         sliced(&score, x, t, weight, &slices)
     }
 }

@@ -49,12 +49,12 @@ impl<F: ScoredField> Annealing<'_, F> {
         match run.map_err(|halted| halted.error) {
             Ok(_) => Ok(states),
             Err(error) => {
-                let step = match error {
-                    SampleError::NotFinite { step, .. } => step,
-                    _ => self.steps,
+                let (row, step) = match error {
+                    SampleError::NotFinite { chain, step, .. } => (chain, step),
+                    _ => (0, self.steps),
                 };
                 let t = self.levels[annealed.level(step.saturating_sub(1))];
-                Err(SolveError::NotFinite { t, step, evals: step + 1 })
+                Err(SolveError::NotFinite { t, row, step, evals: step + 1 })
             }
         }
     }

@@ -1,9 +1,12 @@
 //! The models that are a learned velocity or score: flow matching and diffusion.
 
+use super::along::{Along, Estimated, density_solver};
 use super::annealing::Annealing;
 use super::chunks::chunked;
+use super::dynamics_net::{Missing, Net, NetName};
 use super::dynamics_settings::{HeadName, Loss, Settings, TimesName, WeightingName};
 use super::{Capabilities, Conditions, Entry, Generator, OpenError, Seen, Way};
+use crate::canvas;
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::with_null;
 use crate::problem::{Problem, Shape};
@@ -15,12 +18,13 @@ use std::sync::Arc;
 use transport_core::device::to_host;
 use transport_core::law::Gaussian;
 use transport_core::schedule::Named;
-use transport_core::{Denoiser, Density, Invertible, Noise, Schedule, ScoredField, Space};
+use transport_core::{Denoiser, Noise, Schedule, ScoredField, Space};
 use transport_models::{Dynamics, Given};
 use transport_sde::dynamics::Epsilon;
 use transport_sde::flow::record;
 use transport_sde::guide::{self, ClassifierFree, Strength};
 use transport_sde::inverse::{InverseError, Mask, Observation, Operator, Posterior};
+use transport_sde::likelihood::Hutchinson;
 use transport_sde::{
     Family as Stochastic, Finish, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, Spacing,
     drive,
@@ -43,6 +47,14 @@ impl Family {
     fn settings(&self, table: &toml::Table) -> Result<Settings, ConfigError> {
         Settings::read(self, table)
             .map_err(|reason| ConfigError::Settings { model: self.name.to_owned(), reason })
+    }
+
+    fn without(&self, missing: Missing) -> ConfigError {
+        let model = self.name.to_owned();
+        match missing {
+            Missing::Images => ConfigError::NotImages { model },
+            Missing::Sizes(reason) => ConfigError::Settings { model, reason },
+        }
     }
 }
 
@@ -88,10 +100,16 @@ impl Entry for Family {
             let reason = "context_dropout needs a context to drop (--context)".to_owned();
             return Err(ConfigError::Settings { model: self.name.to_owned(), reason });
         }
-        let dynamics = settings.dynamics(self.schedule);
+        let canvas = match settings.net {
+            NetName::Mlp => None,
+            _ => canvas::of(&problem.schema),
+        };
+        let kept = canvas.as_ref().map(canvas::keep).unwrap_or_default();
         let context = settings.context_columns(rows.context_dim);
-        let model = Dynamics::new(&dynamics, rows.dim, context, &noise, space);
-        Ok(settings.training(model, rows, config.train, config.optim, space))
+        let net = Net { dim: rows.dim, context, canvas };
+        let model = settings.model(self.schedule, &net, &noise, space);
+        let model = model.map_err(|missing| self.without(missing))?;
+        Ok(settings.training((model, kept), rows, config.train, config.optim, space))
     }
 
     fn open(
@@ -102,12 +120,13 @@ impl Entry for Family {
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
         let settings = self.settings(&config.model.settings)?;
+        let kept = Net::kept(shape, weights)?;
+        let net = Net { context: settings.context_columns(kept.context), ..kept };
+        let blank = settings.model(self.schedule, &net, &Noise::new(0, 1), space);
+        let model = weights.fill(blank.map_err(|missing| self.without(missing))?)?;
         let Shape { dim, context, .. } = *shape;
-        let dynamics = settings.dynamics(self.schedule);
-        let columns = settings.context_columns(context);
-        let blank = Dynamics::new(&dynamics, dim, columns, &Noise::new(0, 1), space);
-        let model = weights.fill(blank)?;
-        let chunk = (CHUNK / settings.width).clamp(64, 1024);
+        let fewest = if settings.net == NetName::Mlp { 64 } else { 16 };
+        let chunk = (CHUNK / settings.activations(&net)).clamp(fewest, 1024);
         let levels = settings.ladder(self.schedule);
         let nullable = settings.nullable();
         Ok(Box::new(Flowing { model, dim, context, nullable, chunk, levels, space: space.clone() }))
@@ -268,14 +287,17 @@ impl Flowing {
         strength: Option<Strength>,
     ) -> Result<Vec<Vec<f64>>, SolveError> {
         let chunks = chunked(&self.space, noise.len(), self.chunk, |rows| {
-            let (conditional, n) = (self.given(context, &rows), rows.len());
+            let (conditional, n, first) = (self.given(context, &rows), rows.len(), rows.start);
             let noise = noise.rows(rows);
-            let Some(strength) = strength else {
-                return self.integrate(&noise, conditional, plan, knots);
+            let paths = match strength {
+                None => self.integrate(&noise, conditional, plan, knots),
+                Some(strength) => {
+                    let unconditional = self.unconditional(n);
+                    let guided = ClassifierFree { conditional, unconditional, strength };
+                    self.integrate(&noise, guided, plan, knots)
+                }
             };
-            let unconditional = self.unconditional(n);
-            let guided = ClassifierFree { conditional, unconditional, strength };
-            self.integrate(&noise, guided, plan, knots)
+            paths.map_err(|error| error.in_batch(first))
         })?;
         let count = knots.map_or(1, <[f64]>::len);
         let mut whole = vec![Vec::with_capacity(noise.len() * self.dim); count];
@@ -283,6 +305,22 @@ impl Flowing {
             whole.iter_mut().zip(chunk).for_each(|(all, part)| all.extend(part));
         }
         Ok(whole)
+    }
+}
+
+impl Flowing {
+    /// Densities along the probability flow.
+    fn along(&self, plan: &SampleConfig) -> Along<'_> {
+        let solver = density_solver(plan.solver);
+        Along {
+            space: &self.space,
+            dim: self.dim,
+            chunk: self.chunk,
+            reference: Gaussian::isotropic(vec![0.0; self.dim], self.reference_std()),
+            grid: self.grid(&SampleConfig { solver, ..*plan }),
+            solver,
+            tolerance: None,
+        }
     }
 }
 
@@ -347,7 +385,14 @@ impl Generator for Flowing {
                 Seen::Linear(matrix) => task.draw(matrix.clone(), values, start),
             }
         };
-        let parts = chunked(&self.space, noise.len(), self.chunk, draw)?;
+        let in_batch = |first: usize, error| match error {
+            InverseError::Solve(error) => error.in_batch(first).into(),
+            error => error,
+        };
+        let parts = chunked(&self.space, noise.len(), self.chunk, |rows| {
+            let first = rows.start;
+            draw(rows).map_err(|error| in_batch(first, error))
+        })?;
         Ok(Some(parts.concat()))
     }
 
@@ -373,30 +418,24 @@ impl Generator for Flowing {
         Ok(Some(parts.concat()))
     }
 
-    /// Along the probability flow, by Heun's method, with the exact divergence.
+    /// Along the probability flow with the exact divergence, by [`density_solver`].
     fn log_prob(
         &self,
         x: &[f64],
         context: Option<&[f32]>,
         plan: &SampleConfig,
     ) -> Result<Option<Vec<f64>>, SolveError> {
-        // d derivatives a step make a row d times as heavy.
-        let size = (self.chunk / self.dim.max(1)).max(16);
-        let reference = Gaussian::isotropic(vec![0.0; self.dim], self.reference_std());
-        let grid = self.grid(&SampleConfig { solver: Solver::Heun, ..*plan });
-        let end = grid.times()[0];
-        let parts = chunked(&self.space, x.len() / self.dim, size, |rows| {
-            let field = self.given(context, &rows);
-            let flow = OdeFlow { field, grid: grid.clone(), solver: Solver::Heun };
-            let values = x[rows.start * self.dim..rows.end * self.dim].to_vec();
-            let (z, log_det) = flow.pull(self.space.tensor(values, [rows.len(), self.dim]));
-            let log_prob = to_host(reference.log_prob(z) + log_det);
-            if log_prob.iter().any(|v| v.is_nan()) {
-                let (step, evals) = (plan.steps, 2 * plan.steps);
-                return Err(SolveError::NotFinite { t: end, step, evals });
-            }
-            Ok(log_prob)
-        })?;
-        Ok(Some(parts.concat()))
+        self.along(plan).log_prob(x, |rows| self.given(context, rows)).map(Some)
+    }
+
+    fn estimate(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        trace: Hutchinson,
+        noise: &Noise,
+    ) -> Result<Option<Estimated>, SolveError> {
+        self.along(plan).estimate(x, trace, noise, |rows| self.given(context, rows)).map(Some)
     }
 }

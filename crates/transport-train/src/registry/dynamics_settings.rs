@@ -1,6 +1,7 @@
 //! The settings of a model made of a [`Dynamics`]: its network, what that predicts, and the loss.
 
 use super::dynamics::Family;
+use super::dynamics_net::{NetName, TimeName};
 use crate::batch::Rows;
 use crate::objective::{
     ContextDropout, DenoisingScoreMatching, FiniteDifferenceScoreMatching, FlowMatching,
@@ -9,12 +10,13 @@ use crate::objective::{
 };
 use crate::optim::OptimConfig;
 use crate::trainer::{LoopConfig, Trainer, Training};
+use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use transport_core::schedule::Named;
 use transport_core::{Head, Preconditioning, Prediction, Space};
-use transport_models::net::MlpConfig;
-use transport_models::{Dynamics, DynamicsConfig};
+use transport_models::net::unet::Resampling;
+use transport_models::{Dynamics, Reading};
 
 /// The loss that trains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,12 +75,28 @@ pub(super) enum TimesName {
     Geometric,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Settings {
+    pub(super) net: NetName,
     pub(super) width: usize,
-    depth: usize,
-    frequencies: usize,
+    pub(super) depth: usize,
+    pub(super) frequencies: usize,
+    pub(super) dropout: f64,
+    /// What a network of images is told of the time.
+    pub(super) time: TimeName,
+    /// Planes of a U-Net's largest images, and what each level multiplies them by.
+    pub(super) channels: usize,
+    pub(super) multipliers: Vec<usize>,
+    /// Residual blocks of a level.
+    pub(super) blocks: usize,
+    /// The longest side of images on which a U-Net's pixels attend to each other, 0 for none.
+    pub(super) attention: usize,
+    /// Features of an attention head.
+    pub(super) head_dim: usize,
+    pub(super) resampling: Resampling,
+    /// The side of a DiT's patches.
+    pub(super) patch: usize,
     loss: Loss,
     head: HeadName,
     weighting: WeightingName,
@@ -102,9 +120,19 @@ impl Settings {
     pub(super) fn of(family: &Family) -> Self {
         let Family { loss, head, weighting, times, .. } = *family;
         Self {
+            net: NetName::Mlp,
             width: 256,
             depth: 4,
             frequencies: 16,
+            dropout: 0.0,
+            time: TimeName::Geometric,
+            channels: 32,
+            multipliers: vec![1, 2, 2],
+            blocks: 1,
+            attention: 8,
+            head_dim: 32,
+            resampling: Resampling::Conv,
+            patch: 2,
             loss,
             head,
             weighting,
@@ -124,6 +152,7 @@ impl Settings {
         all.extend(table.clone());
         let settings: Self = all.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
         settings.check_sizes()?;
+        settings.check_net()?;
         settings.check(family.schedule).map_err(|e| e.to_string())?;
         Ok(settings)
     }
@@ -208,12 +237,10 @@ impl Settings {
         }
     }
 
-    /// What the network is built from.
-    pub(super) fn dynamics(&self, schedule: Named) -> DynamicsConfig {
-        let Self { width, depth, frequencies, .. } = *self;
+    /// How the network's output is read.
+    pub(super) fn reading(&self, schedule: Named) -> Reading {
         let uncertainty = self.weighting == WeightingName::Learned;
-        let net = MlpConfig { width, depth, frequencies };
-        DynamicsConfig { schedule, head: self.head(), net, uncertainty }
+        Reading { schedule, head: self.head(), uncertainty }
     }
 
     /// The levels that annealed Langevin dynamics goes down, where the model is trained on levels.
@@ -237,7 +264,7 @@ impl Settings {
     /// The model with its loss, ready to train.
     pub(super) fn training(
         &self,
-        model: Dynamics,
+        (model, kept): (Dynamics, Weights),
         rows: Arc<Rows>,
         train: LoopConfig,
         optim: OptimConfig,
@@ -245,14 +272,16 @@ impl Settings {
     ) -> Box<dyn Training> {
         fn boxed<O: Objective<Dynamics> + 'static>(
             objective: O,
-            model: Dynamics,
+            model: (Dynamics, Weights),
             rows: Arc<Rows>,
             ((train, optim), rate): ((LoopConfig, OptimConfig), f64),
             space: &Space,
         ) -> Box<dyn Training> {
+            let (model, kept) = model;
             let objective = ContextDropout { objective, rate };
-            Box::new(Trainer::new(model, objective, rows, train, optim, space))
+            Box::new(Trainer::new(model, objective, rows, train, optim, space).keeping(kept))
         }
+        let model = (model, kept);
         let how = ((train, optim), self.context_dropout);
         let (times, weighting) = (self.times(), self.weighting());
         match self.loss {

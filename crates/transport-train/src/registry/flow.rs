@@ -1,6 +1,7 @@
 //! The normalizing flows.
 
 use super::chunks::chunked;
+use super::one_step::finite;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::MaximumLikelihood;
@@ -241,8 +242,8 @@ impl Generator for Normalizing {
     ) -> Result<Vec<f64>, SolveError> {
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
             let context = self.context(context, &rows);
-            let noise = noise.rows(rows);
-            finite(to_host(self.model.sample(&noise, context.as_ref(), &self.space)))
+            let noise = noise.rows(rows.clone());
+            finite(to_host(self.model.sample(&noise, context.as_ref(), &self.space)), &rows)
         })?;
         Ok(parts.concat())
     }
@@ -266,19 +267,14 @@ impl Generator for Normalizing {
             let x = self.space.tensor(values, [rows.len(), d]);
             let values = to_host(self.model.log_prob(x, context.as_ref()));
             // Outside the support of a bounded law the log-density is −∞.
-            match values.iter().any(|v| v.is_nan() || *v == f64::INFINITY) {
-                true => Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 }),
-                false => Ok(values),
+            match values.iter().position(|v| v.is_nan() || *v == f64::INFINITY) {
+                Some(row) => {
+                    let row = rows.start + row;
+                    Err(SolveError::NotFinite { t: 1.0, row, step: 1, evals: 1 })
+                }
+                None => Ok(values),
             }
         })?;
         Ok(Some(parts.concat()))
     }
-}
-
-/// A flow is one step from the reference (t = 0) to the data (t = 1).
-fn finite(values: Vec<f64>) -> Result<Vec<f64>, SolveError> {
-    if values.iter().all(|v| v.is_finite()) {
-        return Ok(values);
-    }
-    Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
 }

@@ -1,6 +1,8 @@
 //! The generative adversarial networks.
 
 use super::chunks::chunked;
+use super::one_step::{contexts, finite};
+use super::unread::{Choice, unread};
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty};
 use crate::canvas;
@@ -9,7 +11,6 @@ use crate::optim::Betas;
 use crate::problem::{Problem, Shape};
 use crate::trainer::{LoopConfig, Training};
 use crate::weights::Weights;
-use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use transport_core::device::to_host;
@@ -29,6 +30,7 @@ pub(super) struct Preset {
     penalty: &'static str,
     weight: f64,
     start: f64,
+    blur: f64,
     norm: &'static str,
     net: &'static str,
     /// Fourier features of the critic.
@@ -43,6 +45,7 @@ const PLAIN: Preset = Preset {
     penalty: "none",
     weight: 1.0,
     start: 1.0,
+    blur: 0.0,
     norm: "none",
     net: "mlp",
     fourier: 16,
@@ -50,6 +53,10 @@ const PLAIN: Preset = Preset {
     generator_rate: 0.25,
     critic_steps: 1,
 };
+
+/// From a smooth game to a sharp one: the penalty and the blur both fall.
+const SHARP: Preset =
+    Preset { weight: 0.01, start: 100.0, blur: 0.4, fourier: 32, turns: 2.0, ..PLAIN };
 
 pub(super) const MINIMAX: Preset = PLAIN;
 pub(super) const F_DIVERGENCE: Preset =
@@ -67,10 +74,8 @@ pub(super) const GRADIENT_PENALTY: Preset = Preset {
     generator_rate: 0.08,
     ..PLAIN
 };
-pub(super) const R1: Preset =
-    Preset { loss: "non-saturating", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
-pub(super) const R3: Preset =
-    Preset { loss: "relativistic", penalty: "r1-r2", weight: 0.1, start: 30.0, ..PLAIN };
+pub(super) const R1: Preset = Preset { loss: "non-saturating", penalty: "r1", ..SHARP };
+pub(super) const R3: Preset = Preset { loss: "relativistic", penalty: "r1-r2", ..SHARP };
 pub(super) const DCGAN: Preset =
     Preset { loss: "non-saturating", penalty: "r1", weight: 1.0, net: "conv", fourier: 0, ..PLAIN };
 
@@ -106,11 +111,12 @@ struct Settings {
     penalty: String,
     penalty_weight: f64,
     penalty_start: f64,
+    blur: f64,
     critic_steps: u64,
     generator_rate: f64,
     critic_rate: f64,
-    beta1: f32,
-    beta2: f32,
+    beta1: f64,
+    beta2: f64,
 }
 
 /// Everything that a configuration says of the game, but the loop and the optimiser.
@@ -162,12 +168,26 @@ impl Settings {
             penalty: preset.penalty.to_owned(),
             penalty_weight: preset.weight,
             penalty_start: preset.start,
+            blur: preset.blur,
             critic_steps: preset.critic_steps,
             generator_rate: preset.generator_rate,
             critic_rate: 0.25,
             beta1: 0.0,
             beta2: 0.99,
         }
+    }
+
+    /// Settings that the others leave without effect must have their defaults.
+    fn read(&self, table: &toml::Table, defaults: &toml::Table) -> Result<(), String> {
+        let conv = self.convolutional()?;
+        let choices: [Choice<'_>; 5] = [
+            ("net = \"conv\"", conv, &["width", "depth", "fourier", "turns"]),
+            ("net = \"mlp\"", !conv, &["stages", "channels", "critic_channels"]),
+            ("fourier = 0", self.fourier == 0, &["turns"]),
+            ("penalty = \"none\"", self.penalty == "none", &["penalty_weight", "penalty_start"]),
+            ("penalty = \"clip\"", self.penalty == "clip", &["penalty_start"]),
+        ];
+        unread(table, defaults, &choices)
     }
 
     /// Whether the players are convolutions.
@@ -207,10 +227,11 @@ impl Settings {
         Ok(GameConfig {
             train: LoopConfig::default(),
             optim: crate::optim::OptimConfig::default(),
-            betas: Betas { first: self.beta1, second: self.beta2 },
+            betas: Betas { first: self.beta1 as f32, second: self.beta2 as f32 },
             loss: named("loss", &self.loss, &Loss::NAMES)?,
             penalty,
             penalty_start: self.penalty_start,
+            blur: self.blur,
             critic_steps: self.critic_steps,
             generator_rate: self.generator_rate,
             critic_rate: self.critic_rate,
@@ -228,6 +249,7 @@ impl Family {
             .clone()
             .try_into()
             .map_err(|e: toml::de::Error| self.wrong(e.message().to_owned()))?;
+        settings.read(table, &self.defaults()).map_err(|reason| self.wrong(reason))?;
         let plan = || -> Result<Plan, String> {
             let (generator, critic) = (settings.generator()?, settings.critic()?);
             Ok(Plan { generator, critic, game: settings.game()? })
@@ -334,19 +356,10 @@ impl Generator for Pushing {
         context: Option<&[f32]>,
         _plan: &SampleConfig,
     ) -> Result<Vec<f64>, SolveError> {
-        let c = self.context;
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
-            let context = context.map(|values| -> Tensor<2> {
-                let part = values[rows.start * c..rows.end * c].to_vec();
-                self.space.tensor_f32(part, [rows.len(), c])
-            });
-            let z = self.map.reference().sample(&noise.rows(rows), &self.space);
-            let x = to_host(self.map.forward(z, context.as_ref(), Moments::Kept));
-            if x.iter().all(|v| v.is_finite()) {
-                return Ok(x);
-            }
-            // One step from the reference (t = 0) to the data (t = 1).
-            Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
+            let context = contexts(context, self.context, &rows, &self.space);
+            let z = self.map.reference().sample(&noise.rows(rows.clone()), &self.space);
+            finite(to_host(self.map.forward(z, context.as_ref(), Moments::Kept)), &rows)
         })?;
         Ok(parts.concat())
     }

@@ -4,6 +4,8 @@ mod canvas;
 
 use self::canvas::Canvas;
 use super::chunks::chunked;
+use super::one_step::{contexts, finite};
+use super::unread::unread;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
 use crate::config::{Config, ConfigError, SampleConfig};
@@ -91,6 +93,9 @@ impl Family {
         if !(alpha > 0.0 && alpha < 0.5) {
             return Err(self.wrong(format!("alpha is {alpha}: above 0 and below 0.5")));
         }
+        let plain = preprocessing == Before::None;
+        unread(table, &self.defaults(), &[("preprocessing = \"none\"", plain, &["alpha"])])
+            .map_err(|reason| self.wrong(reason))?;
         let (architecture, net) = (self.architecture, PixelNetConfig { width, depth });
         Ok(ImageLawConfig {
             flow: ImageFlowConfig { architecture, element: Element::Affine, levels, steps, net },
@@ -291,12 +296,8 @@ struct Images {
 }
 
 impl Images {
-    fn context(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Option<Tensor<2>> {
-        let c = self.context;
-        context.map(|values| {
-            let part = values[rows.start * c..rows.end * c].to_vec();
-            self.space.tensor_f32(part, [rows.len(), c])
-        })
+    fn context(&self, all: Option<&[f32]>, rows: &Range<usize>) -> Option<Tensor<2>> {
+        contexts(all, self.context, rows, &self.space)
     }
 
     /// `f` of whole images, chunk by chunk, as densities of states; −∞ where the law has no mass.
@@ -322,7 +323,7 @@ impl Images {
             }
             let images = self.space.tensor(images, [rows.len(), pixels]);
             let context = self.context(context, &rows);
-            let mut values = finite(to_host(f(images, rows, context.as_ref())))?;
+            let mut values = finite(to_host(f(images, rows.clone(), context.as_ref())), &rows)?;
             outside.into_iter().for_each(|i| values[i] = f64::NEG_INFINITY);
             Ok(values)
         })?;
@@ -339,9 +340,9 @@ impl Generator for Images {
     ) -> Result<Vec<f64>, SolveError> {
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
             let context = self.context(context, &rows);
-            let z = noise.rows(rows).purpose("reference");
+            let z = noise.rows(rows.clone()).purpose("reference");
             let z = z.normal(self.law.shape().len(), &self.space);
-            finite(self.canvas.states(&self.law.images(z, context.as_ref())))
+            finite(self.canvas.states(&self.law.images(z, context.as_ref())), &rows)
         })?;
         Ok(parts.concat())
     }
@@ -375,12 +376,4 @@ impl Generator for Images {
         })?;
         Ok(Some(log_mass))
     }
-}
-
-/// A flow is one step from the reference (t = 0) to the data (t = 1).
-fn finite(values: Vec<f64>) -> Result<Vec<f64>, SolveError> {
-    if values.iter().all(|v| v.is_finite()) {
-        return Ok(values);
-    }
-    Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
 }

@@ -3,16 +3,23 @@
 //! The binary, the evaluation and the documentation read this list. A new model is a row of
 //! [`MODELS`] and, when it is of a new kind, a file beside this one that implements [`Entry`].
 
+mod along;
 mod annealing;
 pub(crate) mod chunks;
+mod continuous;
 mod dynamics;
+mod dynamics_net;
 mod dynamics_settings;
 mod flow;
 mod gan;
 mod gaussian;
 mod image_flow;
+pub mod imported;
+mod one_step;
+mod unread;
 mod vae;
 
+pub use along::Estimated;
 pub(crate) use gaussian::RIDGE;
 
 use crate::config::{Config, ConfigError, SampleConfig, nearest};
@@ -27,6 +34,7 @@ use transport_models::flow::image::Architecture;
 use transport_models::flow::{Outside, Reading};
 use transport_sde::guide::Strength;
 use transport_sde::inverse::{InverseError, Linear, Method};
+use transport_sde::likelihood::Hutchinson;
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -149,6 +157,7 @@ pub static MODELS: &[&dyn Entry] = &[
         reading: Reading::Residual,
         transform: flow::Transform::Additive,
     },
+    &continuous::Family,
     &vae::Family,
     &image_flow::Family {
         name: "glow",
@@ -198,6 +207,9 @@ pub static MODELS: &[&dyn Entry] = &[
     },
     &gaussian::Family,
 ];
+
+/// The models that are read from others' weights ([`crate::import`]) and not trained here.
+pub static IMPORTED: &[&dyn Entry] = &[&imported::DDPM_CNN, &imported::UNET_2D];
 
 /// What a model can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -430,6 +442,26 @@ pub trait Generator: Send + Sync {
         Ok(None)
     }
 
+    /// An unbiased estimate of the log-density of states by random probes, in nats, or `None` when
+    /// the model follows no flow. A row's estimate depends on its own probes only.
+    ///
+    /// # Shapes
+    /// As [`Generator::log_prob`]; `noise` names the `n` rows.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn estimate(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        trace: Hutchinson,
+        noise: &Noise,
+    ) -> Result<Option<Estimated>, SolveError> {
+        let _ = (x, context, plan, trace, noise);
+        Ok(None)
+    }
+
     /// A lower bound of the log-density of states, estimated from `draws` draws a row, or `None`
     /// when the model has none. A row's estimate depends on its own draws only.
     ///
@@ -517,8 +549,9 @@ pub struct Bound {
 /// # Errors
 /// [`ConfigError::UnknownModel`] with the nearest name.
 pub fn model(name: &str) -> Result<&'static dyn Entry, ConfigError> {
-    MODELS.iter().copied().find(|entry| entry.name() == name).ok_or_else(|| {
-        let known: Vec<&'static str> = MODELS.iter().map(|entry| entry.name()).collect();
+    let all = || MODELS.iter().chain(IMPORTED).copied();
+    all().find(|entry| entry.name() == name).ok_or_else(|| {
+        let known: Vec<&'static str> = all().map(|entry| entry.name()).collect();
         ConfigError::UnknownModel { name: name.to_owned(), nearest: nearest(name, &known), known }
     })
 }

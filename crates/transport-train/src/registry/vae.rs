@@ -1,6 +1,8 @@
 //! The variational autoencoder.
 
 use super::chunks::chunked;
+use super::one_step::{contexts, finite};
+use super::unread::unread;
 use super::{Bound, Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
 use crate::canvas;
@@ -124,8 +126,15 @@ fn settings(table: &toml::Table) -> Result<Settings, ConfigError> {
         (Some(_), Decoder::Auto | Decoder::Bernoulli | Decoder::Logistic) => {
             Err(wrong("variance belongs to decoder = \"gaussian\""))
         }
-        _ => Ok(s),
-    }
+        _ => Ok(()),
+    }?;
+    let defaults = toml::Table::try_from(Settings::default()).unwrap_or_default();
+    let choices = [
+        ("net = \"mlp\"", s.net == Body::Mlp, &["channels"][..]),
+        ("net = \"conv\"", s.net == Body::Conv, &["depth"]),
+    ];
+    unread(table, &defaults, &choices).map_err(wrong)?;
+    Ok(s)
 }
 
 /// What a model has to know of its data beside their number of coordinates.
@@ -382,12 +391,8 @@ struct Decoding {
 }
 
 impl Decoding {
-    fn context(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Option<Tensor<2>> {
-        let c = self.context;
-        context.map(|values| {
-            let part = values[rows.start * c..rows.end * c].to_vec();
-            self.space.tensor_f32(part, [rows.len(), c])
-        })
+    fn context(&self, all: Option<&[f32]>, rows: &Range<usize>) -> Option<Tensor<2>> {
+        contexts(all, self.context, rows, &self.space)
     }
 }
 
@@ -400,14 +405,15 @@ impl Generator for Decoding {
     ) -> Result<Vec<f64>, SolveError> {
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
             let context = self.context(context, &rows);
-            let noise = noise.rows(rows);
+            let noise = noise.rows(rows.clone());
             let z = noise.purpose("reference").normal(self.model.latent(), &self.space);
             let out = self.model.decode(z, context.as_ref());
             let law = self.model.observation();
-            finite(to_host(match self.mean {
+            let x = match self.mean {
                 true => law.mean(out),
                 false => law.draw(out, &noise.purpose("decoder")),
-            }))
+            };
+            finite(to_host(x), &rows)
         })?;
         Ok(parts.concat())
     }
@@ -424,19 +430,11 @@ impl Generator for Decoding {
             let values = x[rows.start * d..rows.end * d].to_vec();
             let x = self.space.tensor(values, [rows.len(), d]);
             let law = self.model.given(self.context(context, &rows), draws);
-            let (value, error) = law.estimate(x, &noise.rows(rows));
-            Ok((finite(to_host(value))?, to_host(error.0)))
+            let (value, error) = law.estimate(x, &noise.rows(rows.clone()));
+            Ok((finite(to_host(value), &rows)?, to_host(error.0)))
         })?;
         let (values, std_errs): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let (values, std_errs) = (values.concat(), std_errs.concat());
         Ok(Some(Bound { values, std_errs, discrete: self.model.observation().is_discrete() }))
     }
-}
-
-/// A decoder is one step from the codes (t = 0) to the data (t = 1).
-fn finite(values: Vec<f64>) -> Result<Vec<f64>, SolveError> {
-    if values.iter().all(|v| v.is_finite()) {
-        return Ok(values);
-    }
-    Err(SolveError::NotFinite { t: 1.0, step: 1, evals: 1 })
 }

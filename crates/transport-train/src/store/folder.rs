@@ -36,6 +36,7 @@ const MODEL: &str = "model.safetensors";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const PREVIOUS: &str = "checkpoint.previous.safetensors";
 const METRICS: &str = "metrics.jsonl";
+const AVERAGES: &str = "averages.safetensors";
 
 impl Folder {
     /// The folder at `path`, which need not exist.
@@ -89,7 +90,7 @@ impl Folder {
     /// # Errors
     /// [`StoreError::Io`] when a file cannot be removed.
     pub fn clear(&self) -> Result<(), StoreError> {
-        for name in [MODEL, CHECKPOINT, PREVIOUS, METRICS, CONFIG] {
+        for name in [MODEL, CHECKPOINT, PREVIOUS, METRICS, CONFIG, AVERAGES] {
             let path = self.file(name);
             if path.exists() {
                 fs::remove_file(&path).map_err(StoreError::io(&path, "removing"))?;
@@ -161,6 +162,26 @@ impl Folder {
             let _ = fs::remove_file(self.file(name));
         }
         Ok(())
+    }
+
+    /// Writes the averages that others can be made of.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn write_averages(&self, archive: &Archive) -> Result<(), StoreError> {
+        write(&self.file(AVERAGES), archive)
+    }
+
+    /// The averages that others can be made of.
+    ///
+    /// # Errors
+    /// [`StoreError::NoModel`] when the run kept none, or what is wrong with the file.
+    pub fn read_averages(&self) -> Result<Archive, StoreError> {
+        if self.file(AVERAGES).exists() {
+            return read(&self.file(AVERAGES));
+        }
+        let hint = "; a run keeps averages when `relative` is set under [optim]";
+        Err(StoreError::NoModel { path: self.path.clone(), expected: AVERAGES, hint })
     }
 
     /// The finished model.

@@ -3,10 +3,14 @@
 mod archive;
 mod arrays;
 mod folder;
+mod pickle;
+mod torch;
+mod zip;
 
 pub use archive::{Archive, read, write, write_text};
 pub use arrays::read_arrays;
 pub use folder::{Folder, RunState};
+pub use torch::TorchError;
 
 use crate::weights::WeightsError;
 use std::path::PathBuf;
@@ -32,6 +36,14 @@ pub enum StoreError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Not a file of PyTorch's that can be read.
+    #[error("{path}: {source}", path = .path.display())]
+    Torch {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TorchError,
     },
     /// The content is not what was written.
     #[error(

@@ -23,11 +23,12 @@ fn small(model: &str, data: &str, steps: u64, settings: &[(&str, Value)]) -> Con
     config.train.batch_size = 48;
     config.run.checkpoint_every = 7;
     config.run.log_every = 3;
-    for name in ["width", "critic_width"] {
-        config.model.settings.insert(name.into(), 16.into());
-    }
-    for name in ["channels", "critic_channels"] {
-        config.model.settings.insert(name.into(), 2.into());
+    let sizes = match model {
+        "dcgan" => [("channels", 2), ("critic_channels", 2), ("critic_width", 16)],
+        _ => [("width", 16), ("critic_width", 16), ("critic_depth", 3)],
+    };
+    for (name, value) in sizes {
+        config.model.settings.insert(name.into(), value.into());
     }
     for (name, value) in settings {
         config.model.settings.insert((*name).into(), value.clone());
@@ -71,7 +72,7 @@ fn a_resumed_game_equals_an_uninterrupted_one_bit_for_bit() {
     let configs = [
         small("sngan", "ring8", 20, &[("critic_steps", 2.into())]),
         small("wgan-gp", "ring8", 20, &[]),
-        small("r3gan", "ring8", 20, &[]),
+        small("r3gan", "ring8", 20, &[("blur", 0.5.into())]),
         small("dcgan", "digits", 12, &[("critic_norm", "spectral".into())]),
         images_with_batch_norm(),
     ];
@@ -192,6 +193,7 @@ fn settings_that_cannot_be_are_named() {
     assert!(reason("wgan-gp", "moons", &batch).contains("whole batch"));
     assert!(reason("dcgan", "moons", &[]).contains("these rows are none"));
     assert!(reason("dcgan", "digits", &[("stages", 4.into())]).contains("stages is at most 3"));
+    assert!(reason("dcgan", "digits", &[("depth", 5.into())]).contains("depth is 5, but with net"));
     for (name, value, word) in [
         ("critic_steps", Value::from(0), "critic_steps is 0"),
         ("penalty_weight", 0.0.into(), "penalty_weight is 0"),
@@ -201,9 +203,12 @@ fn settings_that_cannot_be_are_named() {
         ("critic_norm", "layer".into(), "known are none, spectral, batch"),
         ("net", "unet".into(), "unknown net `unet`"),
         ("beta1", 1.0.into(), "beta1 is 1"),
+        ("blur", Value::from(-0.1), "blur is -0.1"),
         ("generator_rate", Value::from(-1.0), "generator_rate is -1"),
         ("width", 0.into(), "width is 0"),
         ("batch_norm", true.into(), "net = \"conv\""),
+        ("channels", 8.into(), "with net = \"mlp\" nothing reads it"),
+        ("penalty_start", 8.0.into(), "with penalty = \"clip\" nothing reads it"),
         ("latent_dim", 3.into(), "latent_dim"),
     ] {
         let reason = reason("wgan", "moons", &[(name, value)]);
@@ -259,7 +264,7 @@ fn trained_critics_see_at_most_the_divergence_and_more_with_every_layer() {
         for step in 0..steps {
             let noise = Noise::new(1, 256).at_step(step);
             let data = data.sample(&noise.purpose("data"), &space);
-            let round = Round { data, context: None, noise: noise.clone(), share: 1.0 };
+            let round = Round { data, context: None, noise: noise.clone(), share: 1.0, blur: 0.0 };
             let fake = |round: &Round| model.sample(&round.noise.purpose("model"), &space);
             let _ = player.step(&[round], fake, 0.02 * optim.rate(step, steps) / optim.lr, 1.0);
         }

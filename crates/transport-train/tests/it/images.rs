@@ -253,6 +253,10 @@ fn what_cannot_be_squeezed_is_refused_with_what_would_be_right() {
             assert!(refused(&config).to_string().contains("alpha"));
         }
         let mut config = quick(model, 2);
+        // A logit's distance from the ends, without a logit.
+        config.model.settings.insert("alpha".into(), 0.1.into());
+        config.model.settings.insert("preprocessing".into(), "none".into());
+        assert!(refused(&config).to_string().contains("alpha is 0.1, but with preprocessing"));
         config.model.settings.insert("preprocessing".into(), "log".into());
         assert!(refused(&config).to_string().contains("logit"));
     }

@@ -24,7 +24,8 @@ fn module() -> Two {
 }
 
 fn config() -> OptimConfig {
-    OptimConfig { lr: 0.1, warmup: 0, weight_decay: 0.1, clip: 1e9, ema: 0.9 }
+    let rest = OptimConfig::default();
+    OptimConfig { lr: 0.1, warmup: 0, weight_decay: 0.1, clip: 1e9, ema: 0.9, ..rest }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use transport_train::{
 };
 
 /// Stops after a number of steps.
-struct StopAt(u64, u64);
+pub(crate) struct StopAt(pub(crate) u64, pub(crate) u64);
 
 impl Observer for StopAt {
     fn step(&mut self, report: &StepReport) {

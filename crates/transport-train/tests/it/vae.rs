@@ -271,6 +271,8 @@ fn settings_and_data_that_do_not_fit_are_refused() {
         ("digits", vec![("variance", (-1.0).into()), ("decoder", "gaussian".into())], "above 0"),
         ("digits", vec![("decoder", "poisson".into())], "unknown variant `poisson`"),
         ("digits", vec![("latent", 0.into())], "latent is 0"),
+        ("digits", vec![("channels", 8.into())], "with net = \"mlp\" nothing reads it"),
+        ("digits", vec![("net", "conv".into()), ("depth", 2.into())], "with net = \"conv\""),
         ("digits", vec![("free_nats", f64::NAN.into())], "free_nats is NaN"),
         ("moons", vec![("net", "conv".into())], "rows that are images"),
         ("moons", vec![("decoder", "logistic".into())], "images of whole numbers"),

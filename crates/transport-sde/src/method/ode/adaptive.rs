@@ -167,8 +167,8 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
         let slope = self.field.eval(x.clone(), Times::Same(t));
         let scale = self.tolerance.scale(x.clone().abs());
         let slopes = root_mean_square(slope.clone() / scale.clone());
-        if slopes.iter().any(|size| !size.is_finite()) {
-            return Err(SolveError::NotFinite { t, step: k + 1, evals: self.evals() });
+        if let Some(row) = slopes.iter().position(|size| !size.is_finite()) {
+            return Err(SolveError::NotFinite { t, row, step: k + 1, evals: self.evals() });
         }
         let steps = match self.tolerance.first() {
             Some(h) => vec![h; slopes.len()],
@@ -324,7 +324,7 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
         let (step, evals) = (k + 1, self.evals());
         match (clock.is_stuck(), ratio.is_finite()) {
             (true, true) => Err(SolveError::StepTooSmall { t, h, row, step, evals }),
-            (true, false) => Err(SolveError::NotFinite { t, step, evals }),
+            (true, false) => Err(SolveError::NotFinite { t, row, step, evals }),
             _ if steps >= self.tolerance.budget() => {
                 Err(SolveError::Budget { t, row, steps, step, evals })
             }
