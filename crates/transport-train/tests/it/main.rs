@@ -10,6 +10,7 @@ mod data;
 mod evaluation;
 mod files;
 mod flows;
+mod guided;
 mod images;
 mod import;
 mod interpolants;
