@@ -2,6 +2,7 @@
 
 use transport_data::DataError;
 use transport_ot::OtError;
+use transport_sde::inverse::InverseError;
 use transport_sde::langevin::SampleError;
 use transport_sde::simulate::SimulateError;
 use transport_sde::simulate::named::ProcessError;
@@ -90,6 +91,13 @@ impl CliError {
                         | RunError::Context(_)
                         | RunError::Device(_)
                         | RunError::Width { .. }
+                        | RunError::Guide(_)
+                        | RunError::NothingToGuide { .. }
+                        | RunError::NoNullContext { .. }
+                        | RunError::NoDynamics { .. }
+                        | RunError::Inverse(
+                            InverseError::Setting { .. } | InverseError::Solver { .. },
+                        ),
                 )
         ) || matches!(self, Self::Simulate(e) if !matches!(e, SimulateError::Solve(_)));
         if usage { 2 } else { 1 }

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | what can be typed |
-//! | [`train`], [`average`], [`sample`], [`density`], [`evaluate`], [`info`] | runs |
+//! | [`train`], [`average`], [`sample`], [`inpaint`], [`density`], [`evaluate`], [`info`] | runs |
 //! | [`simulate`], [`langevin`], [`fit_density`] | what needs no data |
 //! | [`bridge`], [`distance`] | from one table to another |
 //! | [`import`] | others' weights, and ours for others |
@@ -27,6 +27,7 @@ mod figures;
 mod fit_density;
 mod import;
 mod info;
+mod inpaint;
 mod langevin;
 mod output;
 mod progress;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Sample(args) => sample::run(&args).map(|()| 0),
+        Command::Inpaint(args) => inpaint::run(&args).map(|()| 0),
         Command::Density(args) => density::run(&args).map(|()| 0),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| 0),
         Command::Average(args) => average::run(&args).map(|()| 0),

@@ -7,7 +7,7 @@ use std::path::Path;
 use transport_data::{Table, write_csv, write_npy};
 use transport_sde::Solver;
 use transport_train::config::SampleConfig;
-use transport_train::{Request, Run};
+use transport_train::{Guidance, Request, Run};
 
 pub(crate) fn run(args: &SampleArgs) -> Result<(), CliError> {
     train::threads(args.threads)?;
@@ -18,13 +18,10 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), CliError> {
     let run = Run::open_on(&args.run, args.device.as_deref())?;
     let plan = plan(args, run.config().sample)?;
     let given = args.given.iter().map(|text| pair(text)).collect::<Result<_, _>>()?;
-    let request = Request { n: args.n, seed: args.seed, plan: Some(plan), given };
+    let guidance = guidance(args)?;
+    let request = Request { n: args.n, seed: args.seed, plan: Some(plan), given, guidance };
     let samples: Table = run.draw(&request)?;
-    match ending {
-        Ending::Csv => write_csv(&args.output, &samples)?,
-        Ending::Npy => write_npy(&args.output, &samples)?,
-        Ending::Figure => figures::samples(&run, &samples, &args.output)?,
-    }
+    write(&run, &samples, ending, &args.output)?;
     output::note(&format!(
         "wrote {} samples of {} columns to {}",
         samples.rows(),
@@ -32,6 +29,28 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), CliError> {
         args.output.display()
     ));
     Ok(())
+}
+
+/// Rows of a run, as a table or a figure.
+pub(crate) fn write(run: &Run, rows: &Table, ending: Ending, path: &Path) -> Result<(), CliError> {
+    match ending {
+        Ending::Csv => Ok(write_csv(path, rows)?),
+        Ending::Npy => Ok(write_npy(path, rows)?),
+        Ending::Figure => figures::samples(run, rows, path),
+    }
+}
+
+fn guidance(args: &SampleArgs) -> Result<Option<Guidance>, CliError> {
+    let Some(weight) = args.guidance else { return Ok(None) };
+    let interval = match args.guidance_interval.as_deref() {
+        None => (0.0, 1.0),
+        Some([start, end]) => (*start, *end),
+        Some(_) => {
+            let message = "--guidance-interval: two times, as 0.2,0.8".to_owned();
+            return Err(CliError::Usage(message));
+        }
+    };
+    Ok(Some(Guidance { weight, interval }))
 }
 
 /// What is written, as the ending of the path says.
@@ -80,7 +99,7 @@ fn plan(args: &SampleArgs, own: SampleConfig) -> Result<SampleConfig, CliError> 
     Ok(SampleConfig { solver, steps: args.steps.unwrap_or(own.steps) })
 }
 
-fn pair(text: &str) -> Result<(String, f64), CliError> {
+pub(crate) fn pair(text: &str) -> Result<(String, f64), CliError> {
     let wrong = || CliError::Usage(format!("--given {text}: expected NAME=NUMBER"));
     let (name, value) = text.split_once('=').ok_or_else(wrong)?;
     Ok((name.trim().to_owned(), value.trim().parse().map_err(|_| wrong())?))

@@ -95,6 +95,9 @@ fn plan(args: &TrainArgs, folder: &Folder) -> Result<Config, CliError> {
     set(&mut config.train.seed, &args.seed);
     set(&mut config.optim.lr, &args.lr);
     set(&mut config.run.checkpoint_every, &args.checkpoint_every);
+    if let Some(rate) = args.context_dropout {
+        config.model.settings.insert("context_dropout".to_owned(), rate.into());
+    }
     if args.columns.is_some() {
         config.data.columns.clone_from(&args.columns);
     }

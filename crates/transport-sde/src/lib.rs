@@ -8,6 +8,8 @@
 //! | [`method`] | one step each, by folder, and [`Solver`], which names them |
 //! | [`driver`] | the only loop, its errors, and what watches it |
 //! | [`grid`] | where the steps are |
+//! | [`guide`] | guidance: classifier-free, by a classifier; codes and what lies between them |
+//! | [`inverse`] | linear inverse problems: masks, averages, matrices |
 //! | [`flow`] | the maps that integration makes: push-forwards, paths, densities |
 //! | [`fokker_planck`] | the equation of the law: solved on a mesh, and checked on laws, scores and particles |
 //! | [`langevin`] | Langevin samplers and their relatives: Markov chains on densities and scores |
@@ -34,6 +36,8 @@ pub mod dynamics;
 pub mod flow;
 pub mod fokker_planck;
 pub mod grid;
+pub mod guide;
+pub mod inverse;
 pub mod langevin;
 pub mod likelihood;
 pub mod method;

@@ -63,6 +63,6 @@ pub use config::Config;
 pub use evaluate::evaluate;
 pub use export::export;
 pub use reaverage::reaverage;
-pub use run::{Request, Run, RunError};
+pub use run::{Conditioning, Guidance, Request, Run, RunError};
 pub use session::{Mode, Observer, Outcome, Silent, TrainError, train};
 pub use store::Folder;

@@ -1,5 +1,9 @@
 //! A finished run, opened for inference.
 
+mod conditioned;
+
+pub use conditioned::Conditioning;
+
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::context::ContextError;
 use crate::evaluate::CompareError;
@@ -11,10 +15,13 @@ use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::Path;
+use transport_core::Interval;
 use transport_core::device::DeviceError;
 use transport_core::{Noise, Space};
 use transport_data::{DataError, Table};
 use transport_sde::SolveError;
+use transport_sde::guide::{GuideError, Strength};
+use transport_sde::inverse::InverseError;
 use transport_sde::likelihood::{Hutchinson, Variational};
 
 /// A trained model with everything that turns its states into rows of data.
@@ -76,11 +83,35 @@ pub struct Request {
     pub plan: Option<SampleConfig>,
     /// Values of the context columns by name; each sample draws a training context when empty.
     pub given: Vec<(String, f64)>,
+    /// Classifier-free guidance towards the context; none when absent.
+    pub guidance: Option<Guidance>,
+}
+
+/// Classifier-free guidance: how much, and when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guidance {
+    /// `w`: 0 is unconditional, 1 conditional, above 1 guided.
+    pub weight: f64,
+    /// The interval of the transport clock outside of which the weight is 1.
+    pub interval: (f64, f64),
+}
+
+impl Guidance {
+    /// The weight at all times.
+    #[must_use]
+    pub fn new(weight: f64) -> Self {
+        Self { weight, interval: (0.0, 1.0) }
+    }
+
+    fn strength(&self) -> Result<Strength, GuideError> {
+        let (start, end) = self.interval;
+        Strength::within(self.weight, Interval { start, end })
+    }
 }
 
 impl Default for Request {
     fn default() -> Self {
-        Self { n: 1, seed: 0, plan: None, given: Vec::new() }
+        Self { n: 1, seed: 0, plan: None, given: Vec::new(), guidance: None }
     }
 }
 
@@ -129,6 +160,37 @@ pub enum RunError {
     /// Nothing was asked for.
     #[error("0 samples were asked for: n is at least 1")]
     NoSamples,
+    /// Guidance that is none.
+    #[error(transparent)]
+    Guide(#[from] GuideError),
+    /// An inverse problem that cannot be posed or solved.
+    #[error(transparent)]
+    Inverse(#[from] InverseError),
+    /// Guidance towards a context that the model does not have.
+    #[error(
+        "guidance needs a context: model `{model}` of this run has none (train with --context)"
+    )]
+    NothingToGuide {
+        /// The model.
+        model: String,
+    },
+    /// Guidance away from a field that the model does not know.
+    #[error(
+        "guidance needs a model that was trained without its context too: `{model}` of this run was \
+         not (train flow-matching or a score model with --context-dropout 0.1)"
+    )]
+    NoNullContext {
+        /// The model.
+        model: String,
+    },
+    /// The model has no denoiser, or no flow.
+    #[error("model `{model}` has no {what}: flow-matching and the score models have")]
+    NoDynamics {
+        /// The model.
+        model: String,
+        /// What it would need.
+        what: &'static str,
+    },
     /// The model has no density.
     #[error("model `{model}` has no log-density")]
     NoDensity {
@@ -269,8 +331,16 @@ impl Run {
     /// [`RunError`] when the request does not fit the model or a state is not finite.
     pub fn draw(&self, request: &Request) -> Result<Table, RunError> {
         let (noise, contexts, plan) = self.ready(request)?;
-        let values = self.generator.sample(&noise, contexts.as_deref(), &plan)?;
-        self.table(&values)
+        let Some(guidance) = &request.guidance else {
+            let values = self.generator.sample(&noise, contexts.as_deref(), &plan)?;
+            return self.table(&values);
+        };
+        let (strength, model) = (guidance.strength()?, self.card.config.model.name.clone());
+        if contexts.is_none() {
+            return Err(RunError::NothingToGuide { model });
+        }
+        let values = self.generator.guided(&noise, contexts.as_deref(), &plan, strength)?;
+        self.table(&values.ok_or(RunError::NoNullContext { model })?)
     }
 
     /// The states of the paths at times `knots` in `[0, 1]`, in the data's units, or `None` when
@@ -397,18 +467,23 @@ impl Run {
         values.into_iter().enumerate().map(value).collect()
     }
 
-    /// A table's rows as the model sees them.
-    fn encoded(&self, x: &Table) -> Result<Encoded, RunError> {
+    /// The model's columns: by name where the names are the model's, else in order.
+    fn features(&self, x: &Table) -> Result<Table, RunError> {
         let schema = &self.card.schema;
         let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
-        let features = match by_name {
-            Ok(columns) => x.select_columns(&columns),
-            Err(_) if x.cols() == schema.names.len() => x.clone(),
+        match by_name {
+            Ok(columns) => Ok(x.select_columns(&columns)),
+            Err(_) if x.cols() == schema.names.len() => Ok(x.clone()),
             Err(_) => {
                 let (expected, found) = (schema.names.len(), x.cols());
-                return Err(RunError::Columns { expected, found });
+                Err(RunError::Columns { expected, found })
             }
-        };
+        }
+    }
+
+    /// A table's rows as the model sees them.
+    fn encoded(&self, x: &Table) -> Result<Encoded, RunError> {
+        let (schema, features) = (&self.card.schema, self.features(x)?);
         let contexts = if schema.context.columns.is_empty() {
             None
         } else {

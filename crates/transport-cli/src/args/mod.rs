@@ -4,6 +4,7 @@ mod bridge;
 mod distance;
 mod fit_density;
 mod import;
+mod inpaint;
 mod langevin;
 mod simulate;
 
@@ -11,6 +12,7 @@ pub(crate) use bridge::{BridgeArgs, CarryArgs};
 pub(crate) use distance::DistanceArgs;
 pub(crate) use fit_density::FitDensityArgs;
 pub(crate) use import::{ExportArgs, ImportArgs};
+pub(crate) use inpaint::InpaintArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
 
@@ -30,6 +32,7 @@ Examples:
   transport train --data my.csv --model score-vp --columns height,weight --out runs/mine
   transport sample runs/digits -n 1000 -o x.npy
   transport evaluate runs/digits
+  transport inpaint runs/wine --data gaps.csv --draws 5 -o filled.csv
   transport simulate --process ou --law moons -o paths.png
   transport langevin --target funnel --method hmc -o draws.csv
   transport bridge --source a.csv --target b.csv --out runs/ab
@@ -48,6 +51,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Draw samples from a trained run, in the data's own units.
     Sample(SampleArgs),
+    /// Fill the gaps of rows with draws given the values that are there.
+    Inpaint(InpaintArgs),
     /// The log-density of rows under a trained run, in nats.
     Density(DensityArgs),
     /// Compare a run's samples with its held-out data, a fitted Gaussian and the floor.
@@ -132,6 +137,10 @@ pub(crate) struct TrainArgs {
     /// Context columns by name, comma-separated: the model learns the law given them.
     #[arg(long, value_delimiter = ',')]
     pub(crate) context: Option<Vec<String>>,
+    /// How often the context is left out in training, so that samples can be guided: sets
+    /// context_dropout of [model].
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub(crate) context_dropout: Option<f64>,
     /// The fraction of rows held out for evaluation.
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) split: Option<f64>,
@@ -166,7 +175,8 @@ Examples:
   transport sample runs/digits -n 1000 -o x.npy
   transport sample runs/digits -n 100 --seed 7 -o digits.png
   transport sample runs/moons -n 500 --solver euler-maruyama --steps 200 -o x.csv
-  transport sample runs/by-label -n 50 --given label=3 -o threes.png")]
+  transport sample runs/by-label -n 50 --given label=3 -o threes.png
+  transport sample runs/by-label -n 50 --given label=3 --guidance 2 -o sharper.png")]
 pub(crate) struct SampleArgs {
     /// The folder of a trained run.
     pub(crate) run: PathBuf,
@@ -185,6 +195,19 @@ pub(crate) struct SampleArgs {
     /// Values of the context columns, as name=value.
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub(crate) given: Vec<String>,
+    /// The weight of classifier-free guidance: 0 unconditional, 1 conditional, above 1 guided. Needs a
+    /// run that was trained with --context and --context-dropout.
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    pub(crate) guidance: Option<f64>,
+    /// Guide between these times alone, of a clock from 0 (noise) to 1 (data).
+    #[arg(
+        long,
+        value_name = "FROM,TO",
+        value_delimiter = ',',
+        requires = "guidance",
+        allow_negative_numbers = true
+    )]
+    pub(crate) guidance_interval: Option<Vec<f64>>,
     /// The device.
     #[arg(long)]
     pub(crate) device: Option<String>,

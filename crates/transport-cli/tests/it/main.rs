@@ -4,6 +4,7 @@ mod bad_input;
 mod bridge;
 mod distance;
 mod fit_density;
+mod inpaint;
 mod interchange;
 mod langevin;
 mod main_job;

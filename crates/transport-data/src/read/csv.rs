@@ -33,6 +33,15 @@ pub fn read_csv(path: &Path) -> Result<Table, DataError> {
     parse(Input::open(path)?).map(|(table, _)| table)
 }
 
+/// [`read_csv`] of a table with gaps: NaN stands for a cell that is empty, `?`, `-`, `NA`, `N/A`, `null`,
+/// `None` or `NaN`.
+///
+/// # Errors
+/// As [`read_csv`].
+pub fn read_csv_with_gaps(path: &Path) -> Result<Table, DataError> {
+    parse_as(Input::open(path)?, true).map(|(table, _)| table)
+}
+
 pub(super) fn read(path: &Path) -> Result<Dataset, DataError> {
     let (table, skipped) = parse(Input::open(path)?)?;
     let data = Dataset::from_table(name_of(path), table, source_of(path, "delimited text"));
@@ -41,6 +50,10 @@ pub(super) fn read(path: &Path) -> Result<Dataset, DataError> {
 
 /// The table and the names of the columns of text.
 pub(crate) fn parse(input: Input) -> Result<(Table, Vec<String>), DataError> {
+    parse_as(input, false)
+}
+
+fn parse_as(input: Input, gaps: bool) -> Result<(Table, Vec<String>), DataError> {
     let path = input.path.clone();
     let (mut lines, delimiter) = open(input)?;
     let Some((first_at, first)) = owned(lines.next()?, delimiter) else {
@@ -52,7 +65,7 @@ pub(crate) fn parse(input: Input) -> Result<(Table, Vec<String>), DataError> {
     }
     let header = is_header(&first, second.as_ref().map(|(_, cells)| &cells[..]));
     let names = if header { named(&first) } else { unnamed(first.len()) };
-    let mut rows = Rows::new(&path, names)?;
+    let mut rows = Rows::new(&path, names, gaps)?;
     if !header {
         rows.push(first_at, first.iter().map(Cow::from))?;
     }
@@ -150,10 +163,12 @@ struct Rows<'a> {
     contents: Vec<Content>,
     values: Vec<f64>,
     count: usize,
+    /// Whether a cell may be missing.
+    gaps: bool,
 }
 
 impl<'a> Rows<'a> {
-    fn new(path: &'a Path, names: Vec<String>) -> Result<Self, DataError> {
+    fn new(path: &'a Path, names: Vec<String>, gaps: bool) -> Result<Self, DataError> {
         let mut sorted: Vec<&String> = names.iter().collect();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -161,7 +176,7 @@ impl<'a> Rows<'a> {
             return Err(DataError::DuplicateColumn { name, path });
         }
         let contents = names.iter().map(|_| Content::Nothing).collect();
-        Ok(Self { path, names, contents, values: Vec::new(), count: 0 })
+        Ok(Self { path, names, contents, values: Vec::new(), count: 0, gaps })
     }
 
     fn push<'c>(
@@ -190,6 +205,10 @@ impl<'a> Rows<'a> {
 
     /// The number in a cell; NaN as long as its column holds text only.
     fn value(&mut self, line: u64, column: usize, cell: &str) -> Result<f64, DataError> {
+        let missing = MISSING.contains(&cell) || number(cell).is_some_and(f64::is_nan);
+        if self.gaps && missing {
+            return Ok(f64::NAN);
+        }
         match (number(cell), &self.contents[column]) {
             (Some(x), Content::Numbers) if x.is_finite() => Ok(x),
             (Some(x), Content::Nothing) if x.is_finite() => {

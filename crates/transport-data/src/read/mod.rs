@@ -9,7 +9,7 @@ mod png;
 
 use std::path::Path;
 
-pub use self::csv::read_csv;
+pub use self::csv::{read_csv, read_csv_with_gaps};
 pub use self::idx::read_idx;
 pub(crate) use self::input::Input;
 pub use self::lines::MAX_LINE;

@@ -1,5 +1,6 @@
 //! Objectives: all the randomness of a step in a draw, and a loss that is a function of it.
 
+mod context_dropout;
 mod continuous;
 mod denoising;
 mod evidence;
@@ -8,6 +9,7 @@ mod image;
 mod likelihood;
 mod reverse_kl;
 
+pub use context_dropout::{ContextDropout, with_null};
 pub use continuous::{ContinuousDraw, ContinuousLikelihood};
 pub use denoising::DenoisingScoreMatching;
 pub use evidence::{EvidenceBound, Tally};

@@ -3,8 +3,7 @@
 use burn::tensor::Tensor;
 use std::ops::ControlFlow;
 use transport_core::schedule::Named;
-use transport_core::{Noise, Schedule};
-use transport_models::Given;
+use transport_core::{Noise, Schedule, ScoredField};
 use transport_sde::SolveError;
 use transport_sde::langevin::{Annealed, FieldLadder, Plan, SampleError, Tuning, sample};
 
@@ -14,15 +13,15 @@ const STEP: f64 = 0.1;
 
 /// Langevin steps, shared equally among the levels of a model.
 #[derive(Debug)]
-pub(super) struct Annealing<'a> {
-    pub(super) field: Given<'a>,
+pub(super) struct Annealing<'a, F> {
+    pub(super) field: F,
     pub(super) schedule: Named,
     /// The times of the levels, increasing.
     pub(super) levels: &'a [f64],
     pub(super) steps: usize,
 }
 
-impl Annealing<'_> {
+impl<F: ScoredField> Annealing<'_, F> {
     /// The states at `knots`, or at the end alone: what the levels up to a knot have made.
     ///
     /// # Errors
@@ -35,7 +34,7 @@ impl Annealing<'_> {
     ) -> Result<Vec<Tensor<2>>, SolveError> {
         let (knots, last) = (knots.unwrap_or(&[1.0]), self.levels.len() - 1);
         let mut states = vec![start.clone(); knots.len()];
-        let (field, schedule, times) = (self.field.clone(), self.schedule, self.levels.to_vec());
+        let (field, schedule, times) = (&self.field, self.schedule, self.levels.to_vec());
         let annealed =
             Annealed { ladder: FieldLadder { field, schedule, times }, descent: self.steps };
         let step = STEP * schedule.at(self.levels[last]).sigma.powi(2);

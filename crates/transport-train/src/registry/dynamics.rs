@@ -5,9 +5,10 @@ use super::annealing::Annealing;
 use super::chunks::chunked;
 use super::dynamics_net::{Missing, Net, NetName};
 use super::dynamics_settings::{HeadName, Loss, Settings, TimesName, WeightingName};
-use super::{Capabilities, Entry, Generator, OpenError};
+use super::{Capabilities, Conditions, Entry, Generator, OpenError, Seen, Way};
 use crate::canvas;
 use crate::config::{Config, ConfigError, SampleConfig};
+use crate::objective::with_null;
 use crate::problem::{Problem, Shape};
 use crate::trainer::Training;
 use crate::weights::Weights;
@@ -17,10 +18,12 @@ use std::sync::Arc;
 use transport_core::device::to_host;
 use transport_core::law::Gaussian;
 use transport_core::schedule::Named;
-use transport_core::{Head, Noise, Schedule, Space};
+use transport_core::{Denoiser, Head, Noise, Schedule, ScoredField, Space};
 use transport_models::{Dynamics, Given};
 use transport_sde::dynamics::Epsilon;
 use transport_sde::flow::record;
+use transport_sde::guide::{self, ClassifierFree, Strength};
+use transport_sde::inverse::{InverseError, Mask, Observation, Operator, Posterior};
 use transport_sde::likelihood::{Hutchinson, Variational};
 use transport_sde::{
     Family as Stochastic, Finish, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, Spacing,
@@ -97,12 +100,17 @@ impl Entry for Family {
         let settings = self.settings(&config.model.settings)?;
         let rows = Arc::clone(&problem.rows);
         let noise = Noise::new(config.train.seed, 1);
+        if settings.nullable() && rows.context_dim == 0 {
+            let reason = "context_dropout needs a context to drop (--context)".to_owned();
+            return Err(ConfigError::Settings { model: self.name.to_owned(), reason });
+        }
         let canvas = match settings.net {
             NetName::Mlp => None,
             _ => canvas::of(&problem.schema),
         };
         let kept = canvas.as_ref().map(canvas::keep).unwrap_or_default();
-        let net = Net { dim: rows.dim, context: rows.context_dim, canvas };
+        let context = settings.context_columns(rows.context_dim);
+        let net = Net { dim: rows.dim, context, canvas };
         let model = settings.model(self.schedule, &net, &noise, space);
         let model = model.map_err(|missing| self.without(missing))?;
         Ok(settings.training((model, kept), rows, config.train, config.optim, space))
@@ -116,14 +124,16 @@ impl Entry for Family {
         space: &Space,
     ) -> Result<Box<dyn Generator>, OpenError> {
         let settings = self.settings(&config.model.settings)?;
-        let net = Net::kept(shape, weights)?;
+        let kept = Net::kept(shape, weights)?;
+        let net = Net { context: settings.context_columns(kept.context), ..kept };
         let blank = settings.model(self.schedule, &net, &Noise::new(0, 1), space);
         let model = weights.fill(blank.map_err(|missing| self.without(missing))?)?;
         let Shape { dim, context, .. } = *shape;
         let fewest = if settings.net == NetName::Mlp { 64 } else { 16 };
         let chunk = (CHUNK / settings.activations(&net)).clamp(fewest, 1024);
         let levels = settings.ladder(self.schedule);
-        Ok(Box::new(Flowing { model, dim, context, chunk, levels, space: space.clone() }))
+        let nullable = settings.nullable();
+        Ok(Box::new(Flowing { model, dim, context, nullable, chunk, levels, space: space.clone() }))
     }
 }
 
@@ -131,10 +141,36 @@ impl Entry for Family {
 /// calls.
 const CHUNK: usize = 1 << 16;
 
+/// The inverse problem of one chunk.
+struct Task<'a> {
+    given: Given<'a>,
+    conditions: &'a Conditions<'a>,
+    plan: &'a SampleConfig,
+    grid: &'a Grid,
+    noise: Noise,
+}
+
+impl Task<'_> {
+    fn draw(
+        &self,
+        operator: impl Operator,
+        values: Tensor<2>,
+        start: Tensor<2>,
+    ) -> Result<Vec<f64>, InverseError> {
+        let observation = Observation::new(operator, values, self.conditions.noise)?;
+        let (model, method) = (&self.given, self.conditions.method);
+        let posterior = Posterior { model, observation: &observation, method };
+        let path = self.noise.purpose("path");
+        Ok(to_host(posterior.draw(self.plan.solver, self.grid, start, &path)?))
+    }
+}
+
 struct Flowing {
     model: Dynamics,
     dim: usize,
     context: usize,
+    /// Whether the network has been trained without its context too.
+    nullable: bool,
     /// Rows of a chunk.
     chunk: usize,
     /// The times of a noise-conditional model's levels, for which Euler–Maruyama is annealed
@@ -146,9 +182,17 @@ struct Flowing {
 impl Flowing {
     fn given(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Given<'_> {
         let c = self.context;
-        self.model.given(context.map(|values| {
-            self.space.tensor_f32(values[rows.start * c..rows.end * c].to_vec(), [rows.len(), c])
-        }))
+        let Some(values) = context else { return self.unconditional(rows.len()) };
+        let part = values[rows.start * c..rows.end * c].to_vec();
+        let part = self.space.tensor_f32(part, [rows.len(), c]);
+        let null = vec![false; rows.len()];
+        self.model.given(Some(if self.nullable { with_null(part, &null) } else { part }))
+    }
+
+    /// The model at the null context, where it knows one.
+    fn unconditional(&self, n: usize) -> Given<'_> {
+        let blank = || self.space.tensor_f32(vec![0.0; n * self.context], [n, self.context]);
+        self.model.given(self.nullable.then(|| with_null(blank(), &vec![true; n])))
     }
 
     /// Equal steps over the domain for what integrates a velocity, Karras's where the clock is the
@@ -190,7 +234,7 @@ impl Flowing {
     fn integrate(
         &self,
         noise: &Noise,
-        given: Given<'_>,
+        given: impl ScoredField + Denoiser,
         plan: &SampleConfig,
         knots: Option<&[f64]>,
     ) -> Result<Vec<Vec<f64>>, SolveError> {
@@ -244,11 +288,19 @@ impl Flowing {
         context: Option<&[f32]>,
         plan: &SampleConfig,
         knots: Option<&[f64]>,
+        strength: Option<Strength>,
     ) -> Result<Vec<Vec<f64>>, SolveError> {
         let chunks = chunked(&self.space, noise.len(), self.chunk, |rows| {
-            let given = self.given(context, &rows);
-            let first = rows.start;
-            let paths = self.integrate(&noise.rows(rows), given, plan, knots);
+            let (conditional, n, first) = (self.given(context, &rows), rows.len(), rows.start);
+            let noise = noise.rows(rows);
+            let paths = match strength {
+                None => self.integrate(&noise, conditional, plan, knots),
+                Some(strength) => {
+                    let unconditional = self.unconditional(n);
+                    let guided = ClassifierFree { conditional, unconditional, strength };
+                    self.integrate(&noise, guided, plan, knots)
+                }
+            };
             paths.map_err(|error| error.in_batch(first))
         })?;
         let count = knots.map_or(1, <[f64]>::len);
@@ -283,7 +335,7 @@ impl Generator for Flowing {
         context: Option<&[f32]>,
         plan: &SampleConfig,
     ) -> Result<Vec<f64>, SolveError> {
-        Ok(self.paths(noise, context, plan, None)?.pop().unwrap_or_default())
+        Ok(self.paths(noise, context, plan, None, None)?.pop().unwrap_or_default())
     }
 
     fn trace(
@@ -293,7 +345,81 @@ impl Generator for Flowing {
         plan: &SampleConfig,
         knots: &[f64],
     ) -> Result<Option<Vec<Vec<f64>>>, SolveError> {
-        self.paths(noise, context, plan, Some(knots)).map(Some)
+        self.paths(noise, context, plan, Some(knots), None).map(Some)
+    }
+
+    fn guided(
+        &self,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        strength: Strength,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        if !self.nullable {
+            return Ok(None);
+        }
+        Ok(self.paths(noise, context, plan, None, Some(strength))?.pop())
+    }
+
+    fn knows_null(&self) -> bool {
+        self.nullable
+    }
+
+    fn condition(
+        &self,
+        conditions: &Conditions<'_>,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+    ) -> Result<Option<Vec<f64>>, InverseError> {
+        let (d, grid) = (self.dim, self.grid(plan));
+        let m = conditions.values.len() / noise.len().max(1);
+        let draw = |rows: Range<usize>| {
+            let values = conditions.values[rows.start * m..rows.end * m].to_vec();
+            let values = self.space.tensor(values, [rows.len(), m]);
+            let given = self.given(context, &rows);
+            let task =
+                Task { given, conditions, plan, grid: &grid, noise: noise.rows(rows.clone()) };
+            let start = self.start(&task.noise);
+            match conditions.seen {
+                Seen::Mask(kept) => {
+                    let kept = &kept[rows.start * d..rows.end * d];
+                    task.draw(Mask::new(kept, d, &self.space)?, values, start)
+                }
+                Seen::Linear(matrix) => task.draw(matrix.clone(), values, start),
+            }
+        };
+        let in_batch = |first: usize, error| match error {
+            InverseError::Solve(error) => error.in_batch(first).into(),
+            error => error,
+        };
+        let parts = chunked(&self.space, noise.len(), self.chunk, |rows| {
+            let first = rows.start;
+            draw(rows).map_err(|error| in_batch(first, error))
+        })?;
+        Ok(Some(parts.concat()))
+    }
+
+    fn carry(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        way: Way,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        let solver = if plan.solver.kind() == SolverKind::Ode { plan.solver } else { Solver::Heun };
+        let grid = self.grid(&SampleConfig { solver, ..*plan });
+        let parts = chunked(&self.space, x.len() / self.dim, self.chunk, |rows| {
+            let given = self.given(context, &rows);
+            let values = x[rows.start * self.dim..rows.end * self.dim].to_vec();
+            let x = self.space.tensor(values, [rows.len(), self.dim]);
+            let unit = self.reference_std();
+            Ok(to_host(match way {
+                Way::ToNoise => guide::encode(given, &grid, solver, x)?.div_scalar(unit),
+                Way::ToData => guide::decode(given, &grid, solver, x.mul_scalar(unit))?,
+            }))
+        })?;
+        Ok(Some(parts.concat()))
     }
 
     /// Along the probability flow with the exact divergence, by [`density_solver`].

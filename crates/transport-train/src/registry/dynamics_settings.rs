@@ -4,8 +4,9 @@ use super::dynamics::Family;
 use super::dynamics_net::{NetName, TimeName};
 use crate::batch::Rows;
 use crate::objective::{
-    DenoisingScoreMatching, FiniteDifferenceScoreMatching, FlowMatching, ImplicitScoreMatching,
-    Objective, ObjectiveError, SlicedScoreMatching, TimeLaw, Weighting, bounded, geometric,
+    ContextDropout, DenoisingScoreMatching, FiniteDifferenceScoreMatching, FlowMatching,
+    ImplicitScoreMatching, Objective, ObjectiveError, SlicedScoreMatching, TimeLaw, Weighting,
+    bounded, geometric,
 };
 use crate::optim::OptimConfig;
 use crate::trainer::{LoopConfig, Trainer, Training};
@@ -112,6 +113,8 @@ pub(super) struct Settings {
     log_noise_std: f64,
     /// The number of geometric levels.
     levels: usize,
+    /// How often the context is replaced by the null context in training.
+    context_dropout: f64,
 }
 
 impl Settings {
@@ -142,6 +145,7 @@ impl Settings {
             log_noise_mean: -1.2,
             log_noise_std: 1.2,
             levels: 40,
+            context_dropout: 0.0,
         }
     }
 
@@ -162,6 +166,10 @@ impl Settings {
             if value == 0 || value > 1 << 16 {
                 return Err(format!("{name} is {value}: at least 1 and at most 65536"));
             }
+        }
+        if !(0.0..1.0).contains(&self.context_dropout) {
+            let rate = self.context_dropout;
+            return Err(format!("context_dropout is {rate}: at least 0 and below 1"));
         }
         match (self.loss, self.head, self.weighting) {
             (Loss::FlowMatching, head, _) if head != HeadName::Velocity => {
@@ -246,6 +254,16 @@ impl Settings {
         }
     }
 
+    /// Whether the network knows a null context.
+    pub(super) fn nullable(&self) -> bool {
+        self.context_dropout > 0.0
+    }
+
+    /// The columns of context that the network reads, where there are `context` of them.
+    pub(super) fn context_columns(&self, context: usize) -> usize {
+        context + usize::from(self.nullable())
+    }
+
     /// The model with its loss, ready to train.
     pub(super) fn training(
         &self,
@@ -259,14 +277,16 @@ impl Settings {
             objective: O,
             model: (Dynamics, Weights),
             rows: Arc<Rows>,
-            (train, optim): (LoopConfig, OptimConfig),
+            ((train, optim), rate): ((LoopConfig, OptimConfig), f64),
             space: &Space,
         ) -> Box<dyn Training> {
             let (model, kept) = model;
+            let objective = ContextDropout { objective, rate };
             Box::new(Trainer::new(model, objective, rows, train, optim, space).keeping(kept))
         }
         let model = (model, kept);
-        let (times, weighting, how) = (self.times(), self.weighting(), (train, optim));
+        let how = ((train, optim), self.context_dropout);
+        let (times, weighting) = (self.times(), self.weighting());
         match self.loss {
             Loss::FlowMatching => boxed(FlowMatching, model, rows, how, space),
             Loss::Denoising => {

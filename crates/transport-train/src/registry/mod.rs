@@ -32,6 +32,8 @@ use transport_core::{Head, Noise, Space};
 use transport_models::FlowConfig;
 use transport_models::flow::image::Architecture;
 use transport_models::flow::{Outside, Reading};
+use transport_sde::guide::Strength;
+use transport_sde::inverse::{InverseError, Linear, Method};
 use transport_sde::likelihood::{Hutchinson, Variational};
 use transport_sde::{SolveError, Solver};
 
@@ -361,6 +363,68 @@ pub trait Generator: Send + Sync {
         Ok(None)
     }
 
+    /// [`Generator::sample`] by classifier-free guidance, or `None` when the model was not trained
+    /// without its context too ([`Generator::knows_null`]).
+    ///
+    /// # Shapes
+    /// As [`Generator::sample`].
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn guided(
+        &self,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        strength: Strength,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        let _ = (noise, context, plan, strength);
+        Ok(None)
+    }
+
+    /// Whether a model with a context may be asked without one.
+    fn knows_null(&self) -> bool {
+        false
+    }
+
+    /// A draw for each sample of `noise` given what was observed of it, or `None` when the model has no
+    /// denoiser.
+    ///
+    /// # Shapes
+    /// As [`Generator::sample`].
+    ///
+    /// # Errors
+    /// [`InverseError`] when the observation or the plan does not fit, or a state is not finite.
+    fn condition(
+        &self,
+        conditions: &Conditions<'_>,
+        noise: &Noise,
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+    ) -> Result<Option<Vec<f64>>, InverseError> {
+        let _ = (conditions, noise, context, plan);
+        Ok(None)
+    }
+
+    /// States carried along the model's flow, to codes of unit variance or back, or `None` when it
+    /// has none.
+    ///
+    /// # Shapes
+    /// `x`: `[n, d]` row-major; returns the same.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a state is not finite.
+    fn carry(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        plan: &SampleConfig,
+        way: Way,
+    ) -> Result<Option<Vec<f64>>, SolveError> {
+        let _ = (x, context, plan, way);
+        Ok(None)
+    }
+
     /// The first of the states that a law on a bounded support cannot have made.
     ///
     /// # Shapes
@@ -464,6 +528,37 @@ pub trait Generator: Send + Sync {
         let _ = (x, context, plan, noise);
         Ok(None)
     }
+}
+
+/// What was observed of states, in the model's space.
+#[derive(Clone, Copy, Debug)]
+pub struct Conditions<'a> {
+    /// The observations, `[n, m]` row-major.
+    pub values: &'a [f64],
+    /// What they are observations of.
+    pub seen: Seen<'a>,
+    /// The standard deviation of their noise.
+    pub noise: f64,
+    /// How they enter.
+    pub method: Method,
+}
+
+/// Which part of a state is observed.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// Some coordinates, `[n, d]` row-major; the observation holds 0 for the others.
+    Mask(&'a [bool]),
+    /// Linear functions, the same for all rows.
+    Linear(&'a Linear),
+}
+
+/// Which way a flow is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From data to their codes.
+    ToNoise,
+    /// From codes to data.
+    ToData,
 }
 
 /// Lower bounds of log-densities, in nats.

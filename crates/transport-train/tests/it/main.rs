@@ -11,6 +11,7 @@ mod evaluation;
 mod export;
 mod files;
 mod flows;
+mod guided;
 mod images;
 mod import;
 mod interpolants;

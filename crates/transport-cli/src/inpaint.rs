@@ -1,0 +1,97 @@
+//! `transport inpaint`.
+
+use crate::args::InpaintArgs;
+use crate::error::{CliError, unknown};
+use crate::sample::{ending, pair, write};
+use crate::{output, train};
+use std::path::Path;
+use transport_data::{Table, read_csv_with_gaps};
+use transport_sde::Solver;
+use transport_sde::inverse::Method;
+use transport_train::config::SampleConfig;
+use transport_train::{Conditioning, Run};
+
+pub(crate) fn run(args: &InpaintArgs) -> Result<(), CliError> {
+    train::threads(args.threads)?;
+    let ending = ending(&args.output)?;
+    let (solver, method) = (solver(&args.solver)?, method(args)?);
+    let given = args.given.iter().map(|text| pair(text)).collect::<Result<_, _>>()?;
+    let run = Run::open_on(&args.run, args.device.as_deref())?;
+    let table = read(&args.data)?;
+    let rows = match &args.mask {
+        None => table,
+        Some(path) => masked(&table, path, &run)?,
+    };
+    let how = Conditioning {
+        draws: args.draws,
+        seed: args.seed,
+        plan: SampleConfig { solver, steps: args.steps },
+        method,
+        noise: args.noise,
+        given,
+    };
+    let filled = run.impute(&rows, &how)?;
+    write(&run, &filled, ending, &args.output)?;
+    let gaps = rows.values().iter().filter(|v| v.is_nan()).count();
+    output::note(&format!(
+        "filled {gaps} gaps of {} rows, {} draws each: wrote {}",
+        rows.rows(),
+        args.draws,
+        args.output.display()
+    ));
+    Ok(())
+}
+
+fn solver(name: &str) -> Result<Solver, CliError> {
+    Solver::by_name(name).ok_or_else(|| {
+        let known: Vec<&str> = Solver::ALL.iter().map(|s| s.name()).collect();
+        unknown("solver", name, &known)
+    })
+}
+
+fn method(args: &InpaintArgs) -> Result<Method, CliError> {
+    match args.method.as_str() {
+        "pigdm" => Ok(Method::PiGdm { variance: args.variance }),
+        "dps" => Ok(Method::Dps { scale: args.scale }),
+        "replacement" => Ok(Method::Replacement { resample: args.resample }),
+        name => Err(unknown("method", name, &["pigdm", "dps", "replacement"])),
+    }
+}
+
+/// Text may have gaps; other files have none.
+fn read(path: &Path) -> Result<Table, CliError> {
+    let name = path.to_string_lossy().to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let text = [".csv", ".tsv", ".txt", ".dat", ".data"].iter().any(|end| name.ends_with(end));
+    Ok(if text { read_csv_with_gaps(path)? } else { transport_data::read(path)?.table })
+}
+
+/// The rows with NaN where the mask of the model's columns is 0.
+fn masked(table: &Table, path: &Path, run: &Run) -> Result<Table, CliError> {
+    let mask = read(path)?;
+    let names = &run.card().schema.names;
+    let wrong = |reason: String| CliError::Usage(format!("{}: {reason}", path.display()));
+    if mask.cols() != names.len() {
+        let (found, expected) = (mask.cols(), names.len());
+        return Err(wrong(format!("a mask of {found} columns for a model of {expected}")));
+    }
+    if mask.rows() != 1 && mask.rows() != table.rows() {
+        let (found, rows) = (mask.rows(), table.rows());
+        return Err(wrong(format!("a mask of {found} rows for {rows} rows: 1, or one for each")));
+    }
+    if let Some(value) = mask.values().iter().find(|v| **v != 0.0 && **v != 1.0) {
+        return Err(wrong(format!("a mask holds 1 (seen) and 0 (gap), not {value}")));
+    }
+    let place = |(j, name): (usize, &String)| table.index_of(name).unwrap_or(j);
+    let places: Vec<usize> = names.iter().enumerate().map(place).collect();
+    if let Some(column) = places.iter().find(|j| **j >= table.cols()) {
+        return Err(wrong(format!("column {column} of the mask is not in the data")));
+    }
+    let mut values = table.values().to_vec();
+    for i in 0..table.rows() {
+        let kept = mask.row(if mask.rows() == 1 { 0 } else { i });
+        let gaps = places.iter().zip(kept).filter(|(_, kept)| **kept == 0.0);
+        gaps.for_each(|(j, _)| values[i * table.cols() + j] = f64::NAN);
+    }
+    Ok(Table::new(table.names().to_vec(), values)?)
+}
