@@ -125,7 +125,8 @@ fn interpolation(run: &Run, out: &Path) -> Result<(), Fault> {
             paths.extend(run.decode(&z, &given, plan)?.into_values());
         }
         let back = run.decode(&left, &given, plan)?;
-        let gap = back.row(0).iter().zip(pick(a).row(0)).map(|(x, y)| (x - y).abs());
+        let whole = pick(a);
+        let gap = back.row(0).iter().zip(whole.row(0)).map(|(x, y)| (x - y).abs());
         worst = worst.max(gap.fold(0.0, f64::max));
     }
     println!("there and back: {worst:.3} grey levels at most (Heun, 50 steps)");

@@ -78,11 +78,11 @@ pub struct ImfConfig {
 ///
 /// Each simulation starts from rows of its own end, so that errors do not pile up at one of them.
 /// Through more than two laws the paths of each interval start at its own snapshot, and both
-/// networks span the whole clock, told which interval they are in: the bridge of a Brownian motion through given laws is Markov, so
-/// that it is the bridge of each interval.
+/// networks span the whole clock, told which interval they are in: the bridge of a Brownian motion
+/// through given laws is Markov, so that it is the bridge of each interval.
 ///
 /// [`Imf`](super::Imf) and [`Dsb`](super::Dsb) differ in what a fit regresses on.
-pub struct Alternating<S> {
+pub struct Alternating<S: Scheme> {
     config: ImfConfig,
     clock: Vec<f64>,
     laws: Vec<Source>,
@@ -94,7 +94,7 @@ pub struct Alternating<S> {
     step: u64,
 }
 
-impl<S> Debug for Alternating<S> {
+impl<S: Scheme> Debug for Alternating<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Alternating").field("config", &self.config).finish_non_exhaustive()
     }
