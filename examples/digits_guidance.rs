@@ -2,7 +2,7 @@
 //!
 //! cargo run --release --example digits_guidance [-- FOLDER]
 //!
-//! Writes guidance_distance.png, guidance_sureness.png and guidance_digits.png to the folder (the
+//! Writes guidance_frechet.png, guidance_c2st.png and guidance_digits.png to the folder (the
 //! current one by default).
 #[path = "digits/run.rs"]
 mod digits;
@@ -18,7 +18,7 @@ use transport::viz::{Grid, Points, Series, curves, image_blocks};
 
 /// Draws of each class.
 const EACH: usize = 60;
-const WEIGHTS: [f64; 7] = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0];
+const WEIGHTS: [f64; 6] = [0.0, 0.5, 1.0, 2.0, 3.0, 5.0];
 /// An interval that leaves the noisiest and the cleanest part of the clock unguided.
 const INTERVAL: (f64, f64) = (0.2, 0.7);
 
@@ -67,7 +67,7 @@ impl Judge<'_> {
         let (d, noise) = (self.data.cols(), Noise::new(3, 1));
         let order = noise.permutation(self.data.rows());
         let real = self.data.select_rows(&order[..samples.rows()]);
-        let told = c2st(real.values(), samples.values(), d, 64, &noise)?;
+        let told = c2st(real.values(), samples.values(), d, 32, &noise)?;
         let votes = Neighbours::new(self.data, self.labels).votes(samples);
         let right = votes.winners().iter().enumerate().filter(|(i, w)| **w == i / EACH).count();
         Ok([

@@ -9,8 +9,7 @@ pub fn run() -> Result<(Run, Folder), Fault> {
     let mut config = Config::new("digits", "flow-matching")?;
     config.data.context = vec!["label".to_owned()];
     config.model.settings.insert("context_dropout".to_owned(), 0.1.into());
-    config.model.settings.insert("width".to_owned(), 384.into());
-    config.train.steps = 8000;
+    config.train.steps = 6000;
     let folder = Folder::new(&std::env::temp_dir().join("transport-digits-by-label"));
     train(&config, &folder, Mode::Resume, &mut Silent)?;
     Ok((Run::open(folder.path())?, folder))
