@@ -59,8 +59,15 @@ pub(super) const SPECTRAL: Preset =
     Preset { loss: "hinge", norm: "spectral", turns: 0.7, generator_rate: 0.06, ..PLAIN };
 pub(super) const CLIPPED: Preset =
     Preset { loss: "wasserstein", penalty: "clip", weight: 0.05, critic_steps: 5, ..PLAIN };
-pub(super) const GRADIENT_PENALTY: Preset =
-    Preset { loss: "wasserstein", penalty: "gradient", weight: 0.1, start: 10.0, ..SHARP };
+pub(super) const GRADIENT_PENALTY: Preset = Preset {
+    loss: "wasserstein",
+    penalty: "gradient",
+    weight: 0.1,
+    start: 10.0,
+    turns: 1.4,
+    generator_rate: 0.08,
+    ..PLAIN
+};
 pub(super) const R1: Preset =
     Preset { loss: "non-saturating", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
 pub(super) const R3: Preset =
