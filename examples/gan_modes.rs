@@ -15,10 +15,33 @@ use transport::train::{Config, Folder, Mode, Run, Silent, train};
 
 const MODELS: &str = "wgan-gp,r1-gan,sngan,r3gan,gan";
 const STD: f64 = 0.05;
-/// What differs from the models' own settings: two coordinates inside a mode, 1024 pieces for the
-/// modes to share, and an average that is short against the decay of the learning rate.
-const PLANE: [(&str, &str); 4] =
-    [("latent", "2"), ("coins", "10"), ("ema", "0.99"), ("steps", "4000")];
+/// Settings by name.
+type Named = &'static [(&'static str, &'static str)];
+
+/// What differs from a model's own settings on the plane.
+const PLANE: Named = &[("latent", "4"), ("ema", "0.995")];
+/// For modes as narrow as the grid's: two coordinates inside a mode and 1024 pieces for the modes
+/// to share, features and a blur that suit their distance, an average that is short against the
+/// decay of the learning rate.
+const FINE: Named = &[
+    ("latent", "2"),
+    ("coins", "10"),
+    ("ema", "0.99"),
+    ("fourier", "32"),
+    ("turns", "2"),
+    ("blur", "0.4"),
+    ("steps", "4000"),
+];
+
+fn tuned(data: &str, model: &str) -> Vec<(&'static str, &'static str)> {
+    let more: [Named; 2] = match (data, model) {
+        ("grid25", "r1-gan") => [FINE, &[("penalty_weight", "0.01"), ("penalty_start", "100")]],
+        ("grid25", "wgan-gp") => [FINE, &[("generator_rate", "0.25")]],
+        (_, "r3gan") => [&[("turns", "1.4")], &[]],
+        _ => [&[], &[]],
+    };
+    [PLANE, more[0], more[1]].concat()
+}
 
 /// What becomes of 10,000 samples.
 struct Modes {
@@ -94,7 +117,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let mut config = Config::new(data, model)?;
                 (config.data.split, config.train.seed) = (0.0, seed.parse()?);
                 let asked = asked.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                for (name, value) in PLANE.into_iter().chain(asked) {
+                for (name, value) in tuned(data, model).into_iter().chain(asked) {
                     config = set(&config, name, value)?;
                 }
                 let (folder, start) = (Folder::new(&folder), Instant::now());

@@ -30,7 +30,6 @@ pub(super) struct Preset {
     penalty: &'static str,
     weight: f64,
     start: f64,
-    blur: f64,
     norm: &'static str,
     net: &'static str,
     /// Fourier features of the critic.
@@ -45,7 +44,6 @@ const PLAIN: Preset = Preset {
     penalty: "none",
     weight: 1.0,
     start: 1.0,
-    blur: 0.0,
     norm: "none",
     net: "mlp",
     fourier: 16,
@@ -53,10 +51,6 @@ const PLAIN: Preset = Preset {
     generator_rate: 0.25,
     critic_steps: 1,
 };
-
-/// From a smooth game to a sharp one: the penalty and the blur both fall.
-const SHARP: Preset =
-    Preset { weight: 0.01, start: 100.0, blur: 0.4, fourier: 32, turns: 2.0, ..PLAIN };
 
 pub(super) const MINIMAX: Preset = PLAIN;
 pub(super) const F_DIVERGENCE: Preset =
@@ -70,9 +64,12 @@ pub(super) const GRADIENT_PENALTY: Preset = Preset {
     penalty: "gradient",
     weight: 0.1,
     start: 10.0,
-    ..SHARP
+    turns: 1.4,
+    generator_rate: 0.08,
+    ..PLAIN
 };
-pub(super) const R1: Preset = Preset { loss: "non-saturating", penalty: "r1", ..SHARP };
+pub(super) const R1: Preset =
+    Preset { loss: "non-saturating", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
 pub(super) const R3: Preset =
     Preset { loss: "relativistic", penalty: "r1-r2", weight: 0.1, start: 30.0, ..PLAIN };
 pub(super) const DCGAN: Preset =
@@ -167,7 +164,7 @@ impl Settings {
             penalty: preset.penalty.to_owned(),
             penalty_weight: preset.weight,
             penalty_start: preset.start,
-            blur: preset.blur,
+            blur: 0.0,
             critic_steps: preset.critic_steps,
             generator_rate: preset.generator_rate,
             critic_rate: 0.25,
