@@ -10,6 +10,7 @@ mod diffusion_matrix;
 mod diffusion_order;
 mod diffusion_published;
 mod driver;
+mod ends;
 mod explicit_reverse;
 mod family;
 mod flow_densities;

@@ -85,8 +85,8 @@ impl Default for Settings {
             backward: BackwardName::Checkpointed,
             segments: 8,
             trace: None,
-            kinetic: 0.0,
-            jacobian: 0.0,
+            kinetic: 0.01,
+            jacobian: 0.01,
             tolerance: None,
         }
     }

@@ -77,8 +77,13 @@ fn densities_are_densities_on_chosen_steps_as_on_fixed_ones() {
     let likely = log_prob.iter().zip(&by_error).filter(|(l, _)| **l > -15.0);
     let gap = likely.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     assert!(gap < 2e-3, "{gap}");
-    let (many, few) = (chosen.sample(40, 3).unwrap(), chosen.sample(9, 3).unwrap());
+    // On fixed steps to the bit; on chosen ones to rounding, which a batch of one row may change.
+    let (many, few) = (fixed.sample(40, 3).unwrap(), fixed.sample(9, 3).unwrap());
     assert_eq!(&many.values()[..18], few.values());
+    let (many, few) = (chosen.sample(40, 3).unwrap(), chosen.sample(9, 3).unwrap());
+    let gaps = many.values().iter().zip(few.values()).map(|(a, b)| (a - b).abs());
+    let gap = gaps.fold(0.0, f64::max);
+    assert!(gap < 1e-5, "{gap}");
 }
 
 /// A context shifts what is drawn, and the likelihood of held-out rows sees it.
