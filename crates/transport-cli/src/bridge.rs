@@ -155,6 +155,11 @@ fn snapshots(args: &BridgeArgs) -> Result<Vec<(f64, Table)>, CliError> {
 /// The snapshots to leave out, one after another.
 fn left_out(args: &BridgeArgs, snapshots: &[(f64, Table)]) -> Result<Vec<usize>, CliError> {
     if args.leave_out == ["all"] {
+        if snapshots.len() < 3 {
+            let found = snapshots.len();
+            let words = format!("--leave-out all needs 3 snapshots or more, not {found}");
+            return Err(CliError::Usage(words));
+        }
         return Ok((1..snapshots.len().saturating_sub(1)).collect());
     }
     let times: Vec<String> = snapshots.iter().map(|(t, _)| t.to_string()).collect();

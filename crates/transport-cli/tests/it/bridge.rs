@@ -84,6 +84,7 @@ fn mistakes_are_said() {
     let at = root.path();
     snapshots(at, "cells.csv");
     fs::write(at.join("one.csv"), "day,a,b\n0,1,2\n0,2,3\n").unwrap();
+    fs::write(at.join("two.csv"), "day,a\n0,1\n0,2\n1,2\n1,4\n").unwrap();
     fs::write(at.join("thin.csv"), "a\n1\n2\n").unwrap();
     fs::write(at.join("wide.csv"), "a,b\n1,2\n2,5\n").unwrap();
     let cells = "bridge --snapshots cells.csv --time-column day --out x";
@@ -100,6 +101,11 @@ fn mistakes_are_said() {
         (format!("{cells} --sigma 0"), 2, "--sigma is 0"),
         (format!("{cells} --lr=-1"), 2, "--lr is -1"),
         ("bridge --snapshots one.csv --time-column day --out x".into(), 1, "at least 2 times"),
+        (
+            "bridge --snapshots two.csv --time-column day --leave-out all --out x".into(),
+            2,
+            "3 snapshots or more",
+        ),
         ("bridge --snapshots cells.csv --time-column hour --out x".into(), 1, "hour"),
         ("bridge --source wide.csv --target thin.csv --out x".into(), 1, "no column `b`"),
         ("bridge --source wide.csv --out x".into(), 2, "--target"),
