@@ -17,7 +17,7 @@ pub fn archive(averages: &PowerAverages) -> Archive {
 }
 
 /// Writes the run of `from` to `to`, which holds none, with the power-function average of relative
-/// width `width` of its weights; returns how far the profile is from the one asked for, relative to
+/// width `width` of its weights at the end of the training; returns how far the profile is from the one asked for, relative to
 /// its norm.
 ///
 /// # Errors

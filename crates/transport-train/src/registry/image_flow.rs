@@ -10,6 +10,7 @@ use super::{Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::ImageLikelihood;
+use crate::power_average::PowerAverages;
 use crate::problem::{Problem, Schema, Shape};
 use crate::trainer::{StepReport, Trainer, Training};
 use crate::weights::{Weights, WeightsError};
@@ -281,6 +282,10 @@ impl Training for Framed {
 
     fn validation_loss(&self, rows: &Rows) -> Result<Option<f64>, WeightsError> {
         self.trainer.validation_loss(&self.canvas.whole(rows))
+    }
+
+    fn averages(&self) -> Option<&PowerAverages> {
+        self.trainer.averages()
     }
 
     fn extras(&self) -> Vec<(&'static str, f64)> {

@@ -8,6 +8,7 @@ use crate::batch::Rows;
 use crate::canvas;
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::{EvidenceBound, Tally};
+use crate::power_average::PowerAverages;
 use crate::problem::{Problem, Shape};
 use crate::trainer::{Keep, StepReport, Trainer, Training};
 use crate::weights::{Array, Weights, WeightsError};
@@ -370,6 +371,10 @@ impl Training for Encoding {
 
     fn validation_loss(&self, rows: &Rows) -> Result<Option<f64>, WeightsError> {
         self.tally.aside(|| self.trainer.validation_loss(rows))
+    }
+
+    fn averages(&self) -> Option<&PowerAverages> {
+        self.trainer.averages()
     }
 
     fn extras(&self) -> Vec<(&'static str, f64)> {
