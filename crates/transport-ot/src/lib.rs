@@ -50,6 +50,6 @@ pub use error::OtError;
 pub use exact::{Assignment, ExactPlan, assignment, exact};
 pub use partial::{PartialPlan, partial};
 pub use semidiscrete::{SemidiscreteMap, semidiscrete};
-pub use sinkhorn::{EntropicMap, EntropicPlan, Sinkhorn};
+pub use sinkhorn::{EntropicMap, EntropicPlan, Problem, Sinkhorn};
 pub use solved::{Effort, Solution, Solved};
 pub use unbalanced::Unbalanced;

@@ -1,5 +1,6 @@
 //! The entropic barycentre on points that stay.
 
+use super::debiased::Own;
 use super::{Measure, normalised, shares};
 use crate::cost::{Cost, Euclidean, Side};
 use crate::error::OtError;
@@ -54,6 +55,18 @@ pub fn fixed_support(
     d: usize,
     pace: &Pace,
 ) -> Result<Solved<FixedBarycentre>, OtError> {
+    project(support, measures, weights, d, pace, None)
+}
+
+/// The projections; with a self term, those of the debiased barycentre.
+pub(super) fn project(
+    support: &[f64],
+    measures: &[Measure<'_>],
+    weights: &[f64],
+    d: usize,
+    pace: &Pace,
+    mut own: Option<Own>,
+) -> Result<Solved<FixedBarycentre>, OtError> {
     let shares = shares(measures, weights, d)?;
     positive("epsilon", pace.epsilon)?;
     positive("the tolerance", pace.tolerance)?;
@@ -63,8 +76,10 @@ pub fn fixed_support(
     let mut iterations = 0;
     loop {
         plans.iter_mut().for_each(|plan| plan.onto_measure(pace.epsilon));
-        let log_a = geometric_mean(&plans, &shares, pace.epsilon);
-        let error = Effort::worst(plans.iter().map(|p| p.violation(&log_a, pace.epsilon)));
+        let mut log_a = geometric_mean(&plans, &shares, pace.epsilon);
+        let unsettled = own.as_mut().map(|own| own.correct(&mut log_a, pace.epsilon));
+        let errors = plans.iter().map(|p| p.violation(&log_a, pace.epsilon));
+        let error = Effort::worst(errors.chain(unsettled));
         iterations += 1;
         if error <= pace.tolerance || iterations >= pace.max_iterations {
             let raw: Vec<f64> = log_a.iter().map(|l| l.exp()).collect();
@@ -111,13 +126,11 @@ impl Plan {
     }
 }
 
-/// `Σₖ wₖ log(Pₖ1)`.
+/// `Σₖ wₖ log(Pₖ1)`, less the mean potential `Σₖ wₖ fₖ/ε`, which is 0 without a self term.
 fn geometric_mean(plans: &[Plan], shares: &[f64], epsilon: f64) -> Vec<f64> {
     let mut log = vec![0.0; plans[0].f.len()];
     for (plan, share) in plans.iter().zip(shares) {
-        for (log, (f, s)) in log.iter_mut().zip(plan.f.iter().zip(&plan.s)) {
-            *log += share * (f - s) / epsilon;
-        }
+        log.iter_mut().zip(&plan.s).for_each(|(log, s)| *log -= share * s / epsilon);
     }
     log
 }

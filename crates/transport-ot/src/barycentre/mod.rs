@@ -5,11 +5,13 @@
 //! ```
 //!
 //! over measures of `n` equal masses whose points move ([`free_support`]), or over the weights of
-//! points that stay ([`fixed_support`]).
+//! points that stay ([`fixed_support`], and without its blur [`debiased_support`]).
 
+mod debiased;
 mod fixed;
 mod free;
 
+pub use debiased::debiased_support;
 pub use fixed::{FixedBarycentre, Pace, fixed_support};
 pub use free::{FreeBarycentre, free_support};
 

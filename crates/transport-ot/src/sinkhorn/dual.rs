@@ -8,6 +8,7 @@
 //! the potentials of the one before; [`Anderson`] accelerates each.
 
 use super::anderson::Anderson;
+use super::stored::Stored;
 use crate::cost::{Cost, Side};
 use crate::solved::Effort;
 
@@ -56,6 +57,16 @@ impl Dual<'_> {
         let mut out = vec![0.0; self.cost.size(side)];
         self.cost.soft_min(side, &h, epsilon, &mut out);
         out
+    }
+
+    /// The same from the kernel, where there is one and it serves.
+    fn soft_min_by(
+        &self,
+        stored: &Option<Stored>,
+        side: Side,
+        potential: &[f64],
+    ) -> Option<Vec<f64>> {
+        stored.as_ref()?.soft_min(side, potential, self.weights(side.other()).0)
     }
 
     /// λ of a side.
@@ -113,12 +124,18 @@ impl Dual<'_> {
     fn stage(&self, pace: &Pace, mut g: Vec<f64>) -> State {
         let epsilon = pace.epsilon;
         let mut history = Anderson::new(pace.memory, self.b);
-        let mut iterations = 0;
+        let (mut iterations, mut stored) = (0, None);
         loop {
             let damp = self.damping(Side::Source, epsilon);
-            let mut f = self.soft_min(Side::Source, &g, epsilon);
+            let mut f = self.soft_min_by(&stored, Side::Source, &g).unwrap_or_else(|| {
+                let f = self.soft_min(Side::Source, &g, epsilon);
+                stored = Stored::new(self.cost, f.clone(), &g, epsilon);
+                f
+            });
             f.iter_mut().for_each(|f| *f *= damp);
-            let mut image = self.soft_min(Side::Target, &f, epsilon);
+            let mut image = self
+                .soft_min_by(&stored, Side::Target, &f)
+                .unwrap_or_else(|| self.soft_min(Side::Target, &f, epsilon));
             let error = self.error(&g, &image, epsilon);
             let damp = self.damping(Side::Target, epsilon);
             image.iter_mut().for_each(|s| *s *= damp);

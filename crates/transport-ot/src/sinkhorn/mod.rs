@@ -15,6 +15,7 @@ mod divergence;
 pub(crate) mod dual;
 mod map;
 mod plan;
+mod stored;
 
 pub use divergence::{Divergence, divergence};
 pub use map::EntropicMap;
@@ -25,6 +26,7 @@ use crate::error::OtError;
 use crate::solved::Solved;
 use crate::weights::{balanced, positive};
 use dual::{Dual, Pace};
+use rayon::prelude::*;
 
 /// The settings of Sinkhorn's iteration.
 ///
@@ -53,6 +55,23 @@ pub struct Sinkhorn {
     pub memory: usize,
     /// Whether ε starts at the cost's scale and is halved until it is `epsilon`.
     pub anneal: bool,
+}
+
+/// A balanced problem among many.
+#[derive(Clone, Copy)]
+pub struct Problem<'a> {
+    /// The cost.
+    pub cost: &'a dyn Cost,
+    /// The source's weights.
+    pub a: &'a [f64],
+    /// The target's weights.
+    pub b: &'a [f64],
+}
+
+impl std::fmt::Debug for Problem<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Problem").field(&self.cost.shape()).finish()
+    }
 }
 
 impl Sinkhorn {
@@ -105,6 +124,27 @@ impl Sinkhorn {
             return Err(OtError::Size { what, expected: b.len(), found: g.len() });
         }
         Self { anneal: false, ..*self }.run(cost, a, b, Some(g))
+    }
+
+    /// [`Sinkhorn::solve`] for many problems, which are dealt out to the threads; each result is
+    /// what it would be alone.
+    ///
+    /// # Errors
+    /// Of each problem its own.
+    ///
+    /// # Example
+    /// ```
+    /// use transport_ot::{Problem, Sinkhorn, cost::Euclidean, weights::uniform};
+    /// let (cost, w) = (Euclidean::squared(&[0.0, 1.0], &[2.0, 3.0], 1).unwrap(), uniform(2));
+    /// let problem = Problem { cost: &cost, a: &w, b: &w };
+    /// let plans = Sinkhorn::new(0.1).solve_all(&[problem; 3]);
+    /// assert!(plans.into_iter().all(|plan| plan.unwrap().is_converged()));
+    /// ```
+    pub fn solve_all(
+        &self,
+        problems: &[Problem<'_>],
+    ) -> Vec<Result<Solved<EntropicPlan>, OtError>> {
+        problems.par_iter().map(|p| self.solve(p.cost, p.a, p.b)).collect()
     }
 
     fn run(

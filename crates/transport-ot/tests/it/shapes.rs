@@ -2,7 +2,7 @@
 
 use transport_core::Noise;
 use transport_core::linalg::gram;
-use transport_ot::barycentre::{Measure, Pace, fixed_support, free_support};
+use transport_ot::barycentre::{Measure, Pace, debiased_support, fixed_support, free_support};
 use transport_ot::gaussian::{Moments, bures_barycentre, bures_map, bures_w2_squared};
 use transport_ot::semidiscrete::{Ascent, semidiscrete};
 use transport_ot::weights::uniform;
@@ -111,6 +111,36 @@ fn a_fixed_barycentre_lies_between() {
     let hasty = Pace { max_iterations: 1, ..pace };
     let stopped = fixed_support(&support, &measures, &[1.0, 1.0], 1, &hasty).unwrap();
     assert!(stopped.converged().is_err());
+}
+
+/// The debiased barycentre of one measure is that measure, and of two bumps of one variance it has
+/// that variance (Janati et al. 2020, theorem 3); the plain one is wider.
+#[test]
+fn a_debiased_barycentre_is_not_blurred() {
+    let support: Vec<f64> = (0..121).map(|k| -3.0 + 0.05 * f64::from(k)).collect();
+    let bump = |c: f64| support.iter().map(|x| (-(x - c).powi(2) / 0.08).exp()).collect::<Vec<_>>();
+    let pace = Pace { epsilon: 0.1, tolerance: 1e-7, max_iterations: 3000 };
+    let variance = |w: &[f64]| {
+        let mean: f64 = w.iter().zip(&support).map(|(w, x)| w * x).sum();
+        w.iter().zip(&support).map(|(w, x)| w * (x - mean).powi(2)).sum::<f64>()
+    };
+    let (left, right) = (bump(-1.0), bump(1.0));
+    let both = [&left, &right].map(|w| Measure { points: &support, weights: w });
+    let debiased = debiased_support(&support, &both, &[1.0, 1.0], 1, &pace).unwrap();
+    let debiased = debiased.converged().unwrap().weights;
+    assert!((variance(&debiased) - 0.04).abs() < 2e-4, "{}", variance(&debiased));
+    let blurred = fixed_support(&support, &both, &[1.0, 1.0], 1, &pace).unwrap();
+    let blurred = blurred.converged().unwrap().weights;
+    assert!(variance(&blurred) > 0.06, "{}", variance(&blurred));
+    let one = debiased_support(&support, &both[..1], &[1.0], 1, &pace).unwrap();
+    let one = one.converged().unwrap().weights;
+    let mass: f64 = left.iter().sum();
+    let gap: f64 = one.iter().zip(&left).map(|(w, b)| (w - b / mass).abs()).sum();
+    assert!(gap < 1e-5, "{gap}");
+    let hasty = Pace { max_iterations: 1, ..pace };
+    assert!(!debiased_support(&support, &both, &[1.0, 1.0], 1, &hasty).unwrap().is_converged());
+    let refused = debiased_support(&support, &both, &[1.0], 1, &pace);
+    assert!(matches!(refused, Err(OtError::Size { .. })));
 }
 
 /// A uniform law on [0, 1] onto points on the line: cells are intervals of length b, so that the

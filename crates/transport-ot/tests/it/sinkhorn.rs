@@ -5,7 +5,7 @@ use transport_core::Noise;
 use transport_ot::cost::{Cost, Euclidean, Matrix, Side};
 use transport_ot::sinkhorn::divergence;
 use transport_ot::weights::uniform;
-use transport_ot::{EntropicMap, OtError, Sinkhorn, Solved, exact};
+use transport_ot::{EntropicMap, OtError, Problem, Sinkhorn, Solved, exact};
 
 fn points(seed: u64, n: usize, d: usize, shift: f64) -> Vec<f64> {
     Noise::new(seed, n).normal_values(d).iter().map(|v| v + shift).collect()
@@ -156,4 +156,23 @@ fn the_map_extends_the_plan() {
         assert!((there[k] - (at[k] - 0.5 * slope[k])).abs() < 1e-8);
     }
     assert!(matches!(EntropicMap::new(&plan, &y, 1), Err(OtError::Size { .. })));
+}
+
+/// Many problems at once give what each gives alone, to the bit, and each its own error.
+#[test]
+fn many_problems_at_once() {
+    let sizes = [(5, 7), (40, 40), (90, 30)];
+    let costs = sizes
+        .map(|(n, m)| Euclidean::squared(&points(1, n, 2, 0.0), &points(2, m, 2, 1.0), 2).unwrap());
+    let weights = sizes.map(|(n, m)| [uniform(n), uniform(m)]);
+    let mut problems: Vec<Problem<'_>> =
+        costs.iter().zip(&weights).map(|(cost, [a, b])| Problem { cost, a, b }).collect();
+    problems.push(Problem { a: &weights[1][0], ..problems[0] });
+    let solver = Sinkhorn::new(0.1);
+    let mut all = solver.solve_all(&problems);
+    assert!(matches!(all.pop().unwrap(), Err(OtError::Size { expected: 5, found: 40, .. })));
+    for (together, p) in all.into_iter().zip(&problems) {
+        let alone = solver.solve(p.cost, p.a, p.b).unwrap().converged().unwrap();
+        assert_eq!(together.unwrap().converged().unwrap(), alone);
+    }
 }
