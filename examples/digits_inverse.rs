@@ -25,7 +25,7 @@ const METHODS: [(&str, Method); 4] = [
     ("replacement", Method::Replacement { resample: 1 }),
     ("replacement, each step 5 times", Method::Replacement { resample: 5 }),
     ("DPS", Method::Dps { scale: 0.3 }),
-    ("ΠGDM", Method::PiGdm { variance: 1.0 }),
+    ("ΠGDM", Method::PiGdm { variance: 1.0, from: 0.1 }),
 ];
 
 fn main() -> Result<(), Fault> {
@@ -124,8 +124,8 @@ fn interpolation(run: &Run, out: &Path) -> Result<(), Fault> {
             let z = to_host(slerp(at(&left), at(&right), f64::from(k) / 9.0));
             paths.extend(run.decode(&z, &given, plan)?.into_values());
         }
-        let back = run.decode(&left, &given, plan)?;
-        let gap = back.row(0).iter().zip(pick(a).row(0)).map(|(x, y)| (x - y).abs());
+        let (back, digit) = (run.decode(&left, &given, plan)?, pick(a));
+        let gap = back.row(0).iter().zip(digit.row(0)).map(|(x, y)| (x - y).abs());
         worst = worst.max(gap.fold(0.0, f64::max));
     }
     println!("there and back: {worst:.3} grey levels at most (Heun, 50 steps)");
