@@ -8,7 +8,7 @@ use crate::grid::Grid;
 use crate::guide::{Steered, Strength};
 use crate::method::Solver;
 use burn::tensor::Tensor;
-use transport_core::{Denoiser, Interval, Noise, Schedule};
+use transport_core::{Denoiser, Interval, Noise};
 
 /// How the observation enters.
 #[derive(Clone, Copy, Debug, PartialEq)]
