@@ -64,7 +64,7 @@ fn close(a: [Tensor<2>; 5], b: [Tensor<2>; 5], tolerance: f64) -> Result<(), Str
     let names = ["velocity", "score", "noise", "data", "implied noise"];
     for ((a, b), name) in a.into_iter().zip(b).zip(names) {
         let gap = far(a, b);
-        if !(gap < tolerance) {
+        if gap.is_nan() || gap >= tolerance {
             return Err(format!("{name}: {gap}"));
         }
     }
