@@ -131,7 +131,7 @@ fn interpolation(run: &Run, out: &Path) -> Result<(), Fault> {
         let gap = back.row(0).iter().zip(digit.row(0)).map(|(x, y)| (x - y).abs());
         worst = worst.max(gap.fold(0.0, f64::max));
     }
-    println!("there and back: {worst:.3} grey levels at most (Heun, 50 steps)");
+    println!("there and back: {worst:.1e} grey levels at most (Heun, 50 steps)");
     let names = run.card().schema.names.clone();
     let ddpm = Some(SampleConfig { solver: Solver::Ddpm, steps: 100 });
     save(
