@@ -1,30 +1,18 @@
 //! Our side of `benches/peers/ot_peer.py`: solves the transport problem in a file.
 //!
 //! A line `TASK FILE REPEATS EPSILON RHO` on standard input answers `seconds value error`, the
-//! seconds being the least processor time of the repeats. Tasks: `exact`, `sinkhorn`, `unbalanced`,
+//! seconds being the least of the repeats. Tasks: `exact`, `sinkhorn`, `unbalanced`,
 //! `sliced`. A file holds little-endian f64: n, m, d, k, then x, y, a, b and k directions.
 //!
 //! python benches/peers/ot_peer.py
 use std::io::{BufRead, Write};
+use std::time::Instant;
 use transport::ot::cost::Euclidean;
 use transport::ot::sliced::{Samples, sliced};
 use transport::ot::{OtError, Sinkhorn, Unbalanced, exact};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Processor seconds of all threads, where the system tells; else seconds.
-fn clock() -> f64 {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        return now.expect("after 1970").as_secs_f64();
-    };
-    let spent = |task: std::fs::DirEntry| -> Option<f64> {
-        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse().ok()
-    };
-    tasks.flatten().filter_map(spent).sum::<f64>() * 1e-9
-}
 
 struct Problem {
     d: usize,
@@ -79,9 +67,9 @@ fn main() {
         let problem = read(path);
         let (mut least, mut answer) = (f64::INFINITY, (f64::NAN, f64::NAN));
         for _ in 0..number(repeats) as usize {
-            let start = clock();
+            let start = Instant::now();
             answer = solve(task, &problem, number(epsilon), number(rho)).expect("a solution");
-            least = least.min(clock() - start);
+            least = least.min(start.elapsed().as_secs_f64());
         }
         println!("{least:e} {:e} {:e}", answer.0, answer.1);
         std::io::stdout().flush().expect("an open pipe");

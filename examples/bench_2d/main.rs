@@ -107,29 +107,58 @@ fn theirs(path: &Path) -> Result<Outcome, Box<dyn Error>> {
     Ok(Outcome { end, energy: rows.iter().map(|r| r[2]).collect(), speed: last[0] })
 }
 
+/// The points of a task and a seed, which all methods share, and their distances.
+struct Points {
+    start: Vec<f64>,
+    test: Vec<f64>,
+    /// W₂ between two draws of the target.
+    floor: f64,
+    /// W₂² from the starts to the test points: all, and of each half.
+    apart: [(std::ops::Range<usize>, f64); 3],
+}
+
+impl Points {
+    fn new(task: &Task, seed: u64, n: usize) -> Result<Self, Box<dyn Error>> {
+        let start = draws(&task.source, seed, "start", n);
+        let test = draws(&task.target, seed, "test", n);
+        let other = draws(&task.target, seed, "other", n);
+        let apart = |rows: std::ops::Range<usize>| -> Result<_, Box<dyn Error>> {
+            let part = 2 * rows.start..2 * rows.end;
+            Ok((rows, w2_squared(&start[part.clone()], &test[part])?))
+        };
+        let apart = [apart(0..n)?, apart(0..n / 2)?, apart(n / 2..n)?];
+        Ok(Self { floor: w2_squared(&other, &test)?.sqrt(), start, test, apart })
+    }
+
+    /// The normalised path energy over all points and over each half.
+    fn npe(&self, energy: &[f64]) -> [f64; 3] {
+        self.apart.clone().map(|(rows, distance)| {
+            let mean = energy[rows.clone()].iter().sum::<f64>() / rows.len() as f64;
+            (mean - distance).abs() / distance
+        })
+    }
+}
+
 /// The cell's row.
-fn cell(task: &Task, method: &str, seed: u64, of: &Arguments) -> Result<String, Box<dyn Error>> {
-    let n = of.points;
-    let start = draws(&task.source, seed, "start", n);
-    let test = draws(&task.target, seed, "test", n);
-    let other = draws(&task.target, seed, "other", n);
+fn cell(
+    task: &Task,
+    method: &str,
+    seed: u64,
+    shared: &Points,
+    of: &Arguments,
+) -> Result<String, Box<dyn Error>> {
+    let Points { start, test, floor, .. } = shared;
     let points =
         |what: &str| of.out.join("points").join(format!("{}-{seed}-{what}.npy", task.name));
     write_npy(&points("start"), &Table::new(vec!["x".into(), "y".into()], start.clone())?)?;
     let Outcome { end, energy, speed } = if method.starts_with("torchcfm-") {
         theirs(&points(method))?
     } else {
-        ours(task, method, seed, &start, of.steps)?
+        ours(task, method, seed, start, of.steps)?
     };
-    let w2 = w2_squared(&end, &test)?.sqrt();
-    let floor = w2_squared(&other, &test)?.sqrt();
-    let npe = |rows: std::ops::Range<usize>| -> Result<f64, Box<dyn Error>> {
-        let part = 2 * rows.start..2 * rows.end;
-        let distance = w2_squared(&start[part.clone()], &test[part])?;
-        let mean = energy[rows.clone()].iter().sum::<f64>() / rows.len() as f64;
-        Ok((mean - distance).abs() / distance)
-    };
-    let (whole, noise) = (npe(0..n)?, (npe(0..n / 2)? - npe(n / 2..n)?).abs());
+    let w2 = w2_squared(&end, test)?.sqrt();
+    let [whole, first, second] = shared.npe(&energy);
+    let noise = (first - second).abs();
     Ok(format!("{},{method},{seed},{w2:.4},{floor:.4},{whole:.5},{noise:.5},{speed:.0}", task.name))
 }
 
@@ -149,12 +178,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("\n{HEADER}");
     for task in tasks(&arguments.tasks)? {
-        for method in &arguments.methods {
-            for seed in 0..arguments.seeds {
-                if done(&path, &format!("{},{method},{seed},", task.name)) {
-                    continue;
-                }
-                let row = cell(&task, method, seed, &arguments)?;
+        for seed in 0..arguments.seeds {
+            let cell_of = |method: &str| format!("{},{method},{seed},", task.name);
+            let open = arguments.methods.iter().filter(|m| !done(&path, &cell_of(m)));
+            let open: Vec<&String> = open.collect();
+            if open.is_empty() {
+                continue;
+            }
+            let shared = Points::new(&task, seed, arguments.points)?;
+            for method in open {
+                let row = cell(&task, method, seed, &shared, &arguments)?;
                 println!("{row}");
                 let mut file = OpenOptions::new().append(true).open(&path)?;
                 writeln!(file, "{row}")?;

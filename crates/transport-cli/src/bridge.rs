@@ -102,6 +102,7 @@ fn plan(args: &BridgeArgs) -> Result<FitConfig, CliError> {
         sigma: args.sigma.unwrap_or(base.sigma),
         components: args.components.unwrap_or(base.components),
         pairs,
+        rho: args.rho.unwrap_or(base.rho),
         reflow: args.reflow,
         seed: args.seed,
         ..base

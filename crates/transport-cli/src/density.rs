@@ -5,6 +5,8 @@ use crate::error::CliError;
 use crate::{output, train};
 use std::path::Path;
 use transport_data::{DataError, Table, write_csv, write_npy};
+use transport_sde::likelihood::{Hutchinson, Probe, Variational};
+use transport_train::registry::Estimated;
 use transport_train::{Run, problem};
 
 pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
@@ -25,6 +27,19 @@ pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
     if run.bounds_density()? {
         return bound(args, &run, &rows, write);
     }
+    if let Some(count) = args.probes {
+        let trace = Hutchinson::new(Probe::Rademacher, count)
+            .map_err(|e| CliError::Usage(format!("--probes {count}: {e}")))?;
+        let (plan, seed) = (run.config().sample, run.config().train.seed);
+        let found = run.log_prob_estimate(&rows, trace, plan, seed)?;
+        return estimated(args, &run, found, ["log_prob", "log-density ="], write);
+    }
+    if args.bound {
+        let levels = Variational::whole(args.draws)
+            .map_err(|e| CliError::Usage(format!("--draws {}: {e}", args.draws)))?;
+        let found = run.variational_bound(&rows, levels, run.config().train.seed)?;
+        return estimated(args, &run, found, ["log_prob_bound", "log-density ≥"], write);
+    }
     let log_prob = run.log_prob(&rows)?;
     let (mean, error) = mean_and_error(&log_prob);
     write(&args.output, &Table::new(vec!["log_prob".into()], log_prob)?)?;
@@ -34,6 +49,37 @@ pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
 }
 
 type Write = fn(&Path, &Table) -> Result<(), DataError>;
+
+/// Estimates with an error for each row.
+fn estimated(
+    args: &DensityArgs,
+    run: &Run,
+    found: Option<Estimated>,
+    [name, says]: [&str; 2],
+    write: Write,
+) -> Result<(), CliError> {
+    let model = &run.config().model.name;
+    let found = found.ok_or_else(|| {
+        let asked = if args.bound { "--bound" } else { "--probes" };
+        CliError::Usage(format!("{asked}: `{model}` follows no path of that kind"))
+    })?;
+    let pairs = found.values.iter().zip(&found.std_errs).flat_map(|(v, e)| [*v, *e]).collect();
+    write(&args.output, &Table::new(vec![name.to_owned(), "std_err".to_owned()], pairs)?)?;
+    let finite: Vec<f64> = found.values.iter().copied().filter(|v| v.is_finite()).collect();
+    let (mean, error) = mean_and_error(&finite);
+    let squares: f64 = found.std_errs.iter().map(|e| e * e).sum();
+    let own = squares.sqrt() / found.std_errs.len().max(1) as f64;
+    output::line(&format!(
+        "{says} {mean:.4} ± {error:.4} nats over {} rows (± {own:.4} of it from the estimate)",
+        finite.len()
+    ));
+    if finite.len() < found.values.len() {
+        let off = found.values.len() - finite.len();
+        output::note(&format!("{off} rows leave a column that was constant in training: −∞ each"));
+    }
+    output::note(&format!("wrote {}", args.output.display()));
+    Ok(())
+}
 
 /// A bound where the model has one in the place of a density.
 fn bound(args: &DensityArgs, run: &Run, rows: &Table, write: Write) -> Result<(), CliError> {

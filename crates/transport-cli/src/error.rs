@@ -10,6 +10,7 @@ use transport_train::bridge::JoinError;
 use transport_train::config::ConfigError;
 use transport_train::evaluate::ClassifierError;
 use transport_train::evaluate::UnknownMeasure;
+use transport_train::export::ExportError;
 use transport_train::import::ImportError;
 use transport_train::problem::ProblemError;
 use transport_train::store::StoreError;
@@ -55,6 +56,8 @@ pub(crate) enum CliError {
     Ot(#[from] OtError),
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error(transparent)]
     Viz(#[from] VizError),
 }

@@ -6,8 +6,8 @@ use crate::{output, train};
 use serde_json::json;
 use std::path::Path;
 use transport_train::evaluate::{
-    Classified, Classifier, Estimate, Good, HeldOutBound, Measure, Options, Report, evaluate_with,
-    held_out_bound,
+    Classified, Classifier, Estimate, Good, HeldOutBound, HeldOutPath, Mean, Measure, Options,
+    Report, evaluate_with, held_out_bound, held_out_path,
 };
 use transport_train::store::write_text;
 use transport_train::{Folder, Run};
@@ -39,6 +39,9 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
     if let Some(bound) = held_out_bound(&run, DRAWS, args.seed)? {
         print_bound(&bound);
     }
+    if options.measures.iter().any(|m| matches!(m, Measure::LogLikelihood | Measure::BitsPerDim)) {
+        held_out_path(&run, PROBES, DRAWS, args.seed)?.iter().for_each(print_path);
+    }
     if let Some(classifier) = classifier {
         classifier.judge_run(&run, args.n, args.seed)?.iter().for_each(print_classified);
     }
@@ -47,6 +50,28 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
 
 /// Draws a row for a bound of the density.
 const DRAWS: usize = 64;
+
+/// Probes a row for a density along a flow of many columns.
+const PROBES: usize = 2;
+
+/// What is known of a density without the exact divergence.
+fn print_path(path: &HeldOutPath) {
+    let rows = path.rows;
+    output::line(&format!(
+        "\nalong the flow, {rows} held-out rows, {PROBES} probes, {DRAWS} levels:"
+    ));
+    let line = |what: &str, sign: &str, mean: &Option<Mean>, unit: &str| {
+        if let Some(Mean { value, std_err, own }) = mean {
+            output::line(&format!(
+                "  {what} {sign} {value:.4} ± {std_err:.4} {unit} (± {own:.4} from the estimate)"
+            ));
+        }
+    };
+    line("log-density, probes", "=", &path.log_prob, "nats");
+    line("log-density, variational", "≥", &path.bound, "nats");
+    line("bits/dim, probes", "≤", &path.bits, "");
+    line("bits/dim, variational", "≤", &path.bits_bound, "");
+}
 
 /// The bound of a density that is not known.
 fn print_bound(bound: &HeldOutBound) {

@@ -1,6 +1,6 @@
-//! `transport import`.
+//! `transport import` and `transport export`.
 
-use crate::args::ImportArgs;
+use crate::args::{ExportArgs, ImportArgs};
 use crate::error::{CliError, unknown};
 use crate::output;
 use transport_train::import::{Format, Import, import};
@@ -22,5 +22,11 @@ pub(crate) fn run(args: &ImportArgs) -> Result<(), CliError> {
     import(&what, &folder, args.overwrite)?;
     let parameters = Run::open(&args.out)?.parameters();
     output::note(&format!("imported {parameters} numbers to {}", args.out.display()));
+    Ok(())
+}
+
+pub(crate) fn export(args: &ExportArgs) -> Result<(), CliError> {
+    transport_train::export(&Folder::new(&args.run), &args.output)?;
+    output::note(&format!("exported {} to {}", args.run.display(), args.output.display()));
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! | [`train`], [`average`], [`sample`], [`inpaint`], [`density`], [`evaluate`], [`info`] | runs |
 //! | [`simulate`], [`langevin`], [`fit_density`] | what needs no data |
 //! | [`bridge`], [`distance`] | from one table to another |
-//! | [`import`] | others' weights |
+//! | [`import`] | others' weights, and ours for others |
 //! | [`start`] | where a simulation starts |
 //! | [`targets`] | the densities that samplers can be pointed at, by name |
 //! | [`counter`] | the bar of a loop whose length is known |
@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         Command::FitDensity(args) => fit_density::run(&args),
         Command::Distance(args) => distance::run(&args).map(|()| 0),
         Command::Import(args) => import::run(&args).map(|()| 0),
+        Command::Export(args) => import::export(&args).map(|()| 0),
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {

@@ -20,7 +20,7 @@
 
 use crate::config::SampleConfig;
 use crate::problem::Problem;
-use crate::registry::Generator;
+use crate::registry::{Estimated, Generator};
 use std::f64::consts::LN_2;
 use transport_core::Noise;
 use transport_sde::SolveError;
@@ -54,6 +54,39 @@ pub fn bits_per_dim(
     })
 }
 
+/// Bits per dimension of each image by one draw of uniform noise, with the error of its estimate;
+/// `None` as for [`bits_per_dim`].
+///
+/// ```text
+/// −[ log p_z(z + w u) + d log w ] / (D log 2),     u ~ U[−½, ½]ᵈ
+/// ```
+///
+/// `z` the state, `w` the distance of two levels there, `d` its coordinates, `D` the values of an
+/// image: `−d log₂ w / D` is the whole offset between nats of states and bits of levels, and with
+/// `z = (v − m)/s` it is `(d/D) log₂ s`. `estimate` stands for `log p_z`, or bounds it.
+///
+/// # Errors
+/// What the estimate fails with.
+///
+/// # Checked by
+/// `tests/it/likelihoods.rs`
+pub fn bits_by_estimate<E>(
+    problem: &Problem,
+    states: &[f64],
+    seed: u64,
+    estimate: impl Fn(&[f64], &Noise) -> Result<Option<Estimated>, E>,
+) -> Result<Option<Estimated>, E> {
+    let Some(code) = Code::of(problem) else { return Ok(None) };
+    let noise = Noise::new(seed, states.len() / code.dim).purpose("bits");
+    let (share, volume) = (1.0 / (code.values as f64 * LN_2), code.dim as f64 * code.spacing.ln());
+    let Some(found) = estimate(&code.shaken(states, &noise), &noise.purpose("probes"))? else {
+        return Ok(None);
+    };
+    let values = found.values.iter().map(|v| -share * (v + volume)).collect();
+    let std_errs = found.std_errs.iter().map(|e| share * e).collect();
+    Ok(Some(Estimated { values, std_errs }))
+}
+
 /// Images of whole numbers as states in a model's space.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Code {
@@ -72,6 +105,12 @@ impl Code {
         let (spacing, dim) = (problem.spacing(), problem.schema.scaler.output_dim());
         let image = problem.schema.image.filter(|_| spacing > 0.0)?;
         Some(Self { spacing, dim, values: image.len() })
+    }
+
+    /// `z + w u`, u uniform on `[−½, ½]ᵈ`.
+    fn shaken(&self, states: &[f64], noise: &Noise) -> Vec<f64> {
+        let shift = |(z, u): (&f64, f64)| z + self.spacing * (u - 0.5);
+        states.iter().zip(noise.uniform_values(self.dim)).map(shift).collect()
     }
 
     /// Bits per dimension from draws of `log P(v)` or of what bounds it.
@@ -105,10 +144,8 @@ impl Code {
         noise: &Noise,
         log_prob: impl Fn(&[f64]) -> Result<Option<Vec<f64>>, E>,
     ) -> Result<Option<Vec<f64>>, E> {
-        let shift = |(z, u): (&f64, f64)| z + self.spacing * (u - 0.5);
-        let points: Vec<f64> =
-            states.iter().zip(noise.uniform_values(self.dim)).map(shift).collect();
         let volume = self.dim as f64 * self.spacing.ln();
+        let points = self.shaken(states, noise);
         Ok(log_prob(&points)?.map(|values| values.into_iter().map(|v| v + volume).collect()))
     }
 }

@@ -17,6 +17,7 @@
 //! | [`store`] | files: model, checkpoint, metrics |
 //! | [`registry`] | every model by name, with what it can do |
 //! | [`bridge`] | one law to another: couplings, Schrödinger bridges |
+//! | [`export`](mod@export) | a run as one file that a few lines of PyTorch read |
 //! | [`import`](mod@import) | others' weights made into runs |
 //! | [`run`] | a finished run opened for inference |
 //! | [`variational`] | flows fitted to unnormalised densities, judged by importance weights |
@@ -41,6 +42,7 @@ pub mod canvas;
 pub mod config;
 pub mod context;
 pub mod evaluate;
+pub mod export;
 pub mod import;
 pub mod objective;
 pub mod optim;
@@ -59,6 +61,7 @@ pub mod weights;
 
 pub use config::Config;
 pub use evaluate::evaluate;
+pub use export::export;
 pub use reaverage::reaverage;
 pub use run::{Conditioning, Guidance, Request, Run, RunError};
 pub use session::{Mode, Observer, Outcome, Silent, TrainError, train};

@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigError, SampleConfig};
 use crate::context::ContextError;
 use crate::evaluate::CompareError;
 use crate::problem::{ProblemError, Schema};
-use crate::registry::{self, Bound, Capabilities, Generator, OpenError};
+use crate::registry::{self, Bound, Capabilities, Estimated, Generator, OpenError};
 use crate::store::{Archive, Folder, StoreError};
 use crate::validation::Validation;
 use crate::weights::Weights;
@@ -22,6 +22,7 @@ use transport_data::{DataError, Table};
 use transport_sde::SolveError;
 use transport_sde::guide::{GuideError, Strength};
 use transport_sde::inverse::InverseError;
+use transport_sde::likelihood::{Hutchinson, Variational};
 
 /// A trained model with everything that turns its states into rows of data.
 ///
@@ -376,6 +377,48 @@ impl Run {
         let log_det = self.card.schema.scaler.log_abs_dets(&features);
         let values = log_prob.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect();
         Ok(self.on_support(&features, values))
+    }
+
+    /// An unbiased estimate of the log-density of rows by random probes along the flow, with the
+    /// standard error of each: for many columns, where [`Run::log_prob`] takes a derivative for
+    /// each of them. `None` when the model follows no flow.
+    ///
+    /// # Errors
+    /// As [`Run::log_prob`].
+    pub fn log_prob_estimate(
+        &self,
+        x: &Table,
+        trace: Hutchinson,
+        plan: SampleConfig,
+        seed: u64,
+    ) -> Result<Option<Estimated>, RunError> {
+        let Encoded { features, states, contexts } = self.encoded(x)?;
+        let noise = Noise::new(seed, features.rows()).purpose("estimate");
+        let found = self.generator.estimate(&states, contexts.as_deref(), &plan, trace, &noise)?;
+        Ok(found.map(|found| self.in_data_units(&features, found)))
+    }
+
+    /// The variational bound of the log-density of rows, from below, with the standard error of
+    /// each; `None` when the model is no diffusion. It bounds the law of the stochastic reversal.
+    ///
+    /// # Errors
+    /// As [`Run::log_prob`].
+    pub fn variational_bound(
+        &self,
+        x: &Table,
+        levels: Variational,
+        seed: u64,
+    ) -> Result<Option<Estimated>, RunError> {
+        let Encoded { features, states, contexts } = self.encoded(x)?;
+        let noise = Noise::new(seed, features.rows()).purpose("variational");
+        let found = self.generator.variational(&states, contexts.as_deref(), levels, &noise)?;
+        Ok(found.map(|found| self.in_data_units(&features, found)))
+    }
+
+    fn in_data_units(&self, features: &Table, found: Estimated) -> Estimated {
+        let log_det = self.card.schema.scaler.log_abs_dets(features);
+        let values = found.values.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect();
+        Estimated { values: self.on_support(features, values), ..found }
     }
 
     /// A lower bound of the log-density of rows for a model that has no density but bounds it: the

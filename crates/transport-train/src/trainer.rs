@@ -9,6 +9,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use transport_core::{Noise, Space};
@@ -123,8 +124,21 @@ pub fn finished<T: Training>(mut training: T) -> T {
 /// waking take longer than the work that is saved.
 const WORTH_SHARDS: usize = 1 << 23;
 
+/// Steps that draws are made for at once, where that is worth it and there are threads.
+const AHEAD: u64 = 16;
+
+/// What a shard sees: its rows, their share of the batch, and what was drawn for them beforehand.
+struct Piece<D> {
+    batch: Batch,
+    share: f64,
+    draw: Option<D>,
+}
+
+/// The pieces of coming steps, by step.
+type Ahead<D> = VecDeque<(u64, Vec<Piece<D>>)>;
+
 /// One model, one optimiser, one objective.
-pub struct Trainer<M, O> {
+pub struct Trainer<M, O: Objective<M>> {
     /// Away only while the optimiser updates it: sole ownership lets it write in place.
     model: Option<M>,
     objective: O,
@@ -135,13 +149,14 @@ pub struct Trainer<M, O> {
     config: LoopConfig,
     rows: Arc<Rows>,
     batches: Batches,
+    ahead: Ahead<O::Draw>,
     noise: Noise,
     space: Space,
     /// What a finished model keeps beside its weights.
     kept: Weights,
 }
 
-impl<M, O> std::fmt::Debug for Trainer<M, O> {
+impl<M, O: Objective<M>> std::fmt::Debug for Trainer<M, O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trainer").field("config", &self.config).finish_non_exhaustive()
     }
@@ -174,6 +189,7 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
             config,
             rows,
             batches,
+            ahead: VecDeque::new(),
             noise,
             space,
             kept: Weights::default(),
@@ -197,6 +213,7 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         if !Arc::ptr_eq(&rows, &self.rows) {
             self.batches = Batches::new(rows.len(), self.config.batch_size, &self.noise);
             self.rows = rows;
+            self.ahead.clear();
         }
     }
 
@@ -238,28 +255,50 @@ impl<M: Module + Sync, O: Objective<M>> Trainer<M, O> {
         }
     }
 
-    /// The loss and its gradient on one shard.
-    fn shard(&self, batch: &Batch) -> (f64, FlatGradients) {
+    /// The pieces of a step, with what does not need the model drawn already.
+    ///
+    /// Draws depend on the step alone, so the result does not depend on how many are made at once.
+    fn pieces_of(&mut self, step: u64) -> Vec<Piece<O::Draw>> {
+        if self.ahead.front().is_none_or(|(s, _)| *s != step) {
+            let many = O::AHEAD && rayon::current_num_threads() > 1;
+            let left = self.config.steps.saturating_sub(step);
+            let steps = step..step + if many { AHEAD.min(left).max(1) } else { 1 };
+            let chosen: Vec<_> = steps.map(|s| (s, self.batches.rows(s))).collect();
+            let this = &*self;
+            let pieces = |(s, rows): (u64, Vec<usize>)| (s, this.drawn(s, &rows));
+            self.ahead = chosen.into_par_iter().map(pieces).collect();
+        }
+        self.ahead.pop_front().map(|(_, pieces)| pieces).unwrap_or_default()
+    }
+
+    fn drawn(&self, step: u64, rows: &[usize]) -> Vec<Piece<O::Draw>> {
+        let noise = self.noise.at_step(step);
+        let piece = |range: Range<usize>| {
+            let share = range.len() as f64 / rows.len() as f64;
+            let batch = self.batch(&self.rows, rows, range, &noise);
+            let draw = O::AHEAD.then(|| self.objective.draw(self.model(), &batch));
+            Piece { batch, share, draw }
+        };
+        shards(rows.len(), self.pieces(rows.len())).into_iter().map(piece).collect()
+    }
+
+    /// The loss and its gradient on one shard, and its share.
+    fn shard(&self, Piece { batch, share, draw }: Piece<O::Draw>) -> (f64, FlatGradients, f64) {
         // Leaves of its own: graphs that share leaves would wait for each other.
         let model = self.model().clone().train();
-        let draw = self.objective.draw(&model, batch);
-        self.objective.gradient(&model, batch, draw)
+        let draw = draw.unwrap_or_else(|| self.objective.draw(&model, &batch));
+        let (loss, gradients) = self.objective.gradient(&model, &batch, draw);
+        (loss, gradients, share)
     }
 }
 
 impl<M: Module + Sync, O: Objective<M>> Training for Trainer<M, O> {
     fn step(&mut self) -> StepReport {
         let step = self.optim.steps();
-        let rows = self.batches.rows(step);
-        let noise = self.noise.at_step(step);
-        let ranges = shards(rows.len(), self.pieces(rows.len()));
+        let pieces = self.pieces_of(step);
         let this = &*self;
-        let one = |range: Range<usize>| {
-            let share = range.len() as f64 / rows.len() as f64;
-            let (loss, gradients) = this.shard(&this.batch(&this.rows, &rows, range, &noise));
-            (loss, gradients, share)
-        };
-        let parts: Vec<(f64, FlatGradients, f64)> = ranges.into_par_iter().map(one).collect();
+        let parts: Vec<(f64, FlatGradients, f64)> =
+            pieces.into_par_iter().map(|piece| this.shard(piece)).collect();
         let mut loss = 0.0;
         let mut total: Option<FlatGradients> = None;
         for (part, mut gradients, share) in parts {

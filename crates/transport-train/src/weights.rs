@@ -63,6 +63,19 @@ impl Misfit {
         self.missing.is_empty() && self.extra.is_empty() && self.misshapen.is_empty()
     }
 
+    /// The only difference by its own name, or the list; `None` without one.
+    fn error(self) -> Option<WeightsError> {
+        Some(match (&self.missing[..], &self.extra[..], &self.misshapen[..]) {
+            ([], [], []) => return None,
+            ([(name, _)], [], []) => WeightsError::Missing { name: name.clone() },
+            ([], [], [(name, expected, found)]) => {
+                let (name, expected, found) = (name.clone(), expected.clone(), found.clone());
+                WeightsError::Shape { name, expected, found }
+            }
+            _ => WeightsError::Misfit(Box::new(self)),
+        })
+    }
+
     fn lines(&self) -> String {
         let missing = self.missing.iter().map(|(n, s)| format!("\n  missing   {n} {s:?}"));
         let extra = self.extra.iter().map(|(n, s)| format!("\n  extra     {n} {s:?}"));
@@ -85,12 +98,12 @@ impl Weights {
     /// The module with its parameters replaced.
     ///
     /// # Errors
-    /// [`WeightsError`] when an array is missing or has another shape; arrays that no parameter
-    /// asks for are left alone.
+    /// [`WeightsError`] when arrays are missing or have other shapes, all of them; arrays that no
+    /// parameter asks for are left alone.
     pub fn fill<M: Module>(&self, module: M) -> Result<M, WeightsError> {
-        let mut fill = Fill { weights: self, path: Vec::new(), error: None };
+        let mut fill = Fill { weights: self, path: Vec::new(), misfit: Misfit::default() };
         let module = module.map(&mut fill);
-        fill.error.map_or(Ok(module), Err)
+        fill.misfit.error().map_or(Ok(module), Err)
     }
 
     /// The module with its parameters replaced, each by the array of its name, and no array left.
@@ -196,7 +209,7 @@ impl ModuleVisitor for Collect {
 struct Fill<'a> {
     weights: &'a Weights,
     path: Vec<String>,
-    error: Option<WeightsError>,
+    misfit: Misfit,
 }
 
 impl ModuleMapper for Fill<'_> {
@@ -210,13 +223,18 @@ impl ModuleMapper for Fill<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.join(".");
-        param.map(|value| match self.weights.get(&name, &value.dims()) {
-            Ok(array) => {
+        param.map(|value| match self.weights.0.get(&name) {
+            Some(array) if array.shape == value.dims() => {
                 let values = array.values.iter().map(|v| f64::from(*v)).collect();
                 Space::of(&value).tensor(values, value.dims())
             }
-            Err(error) => {
-                self.error.get_or_insert(error);
+            Some(array) => {
+                let (expected, found) = (value.dims().to_vec(), array.shape.clone());
+                self.misfit.misshapen.push((name, expected, found));
+                value
+            }
+            None => {
+                self.misfit.missing.push((name, value.dims().to_vec()));
                 value
             }
         })

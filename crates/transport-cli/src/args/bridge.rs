@@ -46,10 +46,13 @@ pub(crate) struct BridgeArgs {
     /// The reference's standard deviation over the whole time, in standardised units (bridges).
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) sigma: Option<f64>,
-    /// How the rows of a batch are paired: independent, exact or sinkhorn (regularised by 2 sigma²);
-    /// the method's own way by default.
+    /// How the rows of a batch are paired: independent, exact, sinkhorn (regularised by 2 sigma²) or
+    /// unbalanced (the same, where mass may grow or vanish); the method's own way by default.
     #[arg(long)]
     pub(crate) pairs: Option<String>,
+    /// What mass that grows or vanishes costs, for unbalanced pairs, in standardised squared units.
+    #[arg(long, requires = "pairs", allow_negative_numbers = true)]
+    pub(crate) rho: Option<f64>,
     /// Rectify a flow of i-cfm or ot-cfm: learn it again on its own pairs, that often.
     #[arg(long, default_value_t = 0)]
     pub(crate) reflow: u64,

@@ -3,6 +3,7 @@
 use clap::Args;
 use std::path::PathBuf;
 
+/// Make a run of weights that others trained.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,4 +36,17 @@ pub(crate) struct ImportArgs {
     /// Replace the run in the output folder.
     #[arg(long)]
     pub(crate) overwrite: bool,
+}
+
+/// Write a run as one file that others can read.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  transport export runs/moons -o moons.safetensors")]
+pub(crate) struct ExportArgs {
+    /// The folder of a trained run.
+    pub(crate) run: PathBuf,
+    /// Where to write: safetensors with a JSON card.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }

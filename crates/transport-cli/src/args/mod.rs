@@ -11,7 +11,7 @@ mod simulate;
 pub(crate) use bridge::{BridgeArgs, CarryArgs};
 pub(crate) use distance::DistanceArgs;
 pub(crate) use fit_density::FitDensityArgs;
-pub(crate) use import::ImportArgs;
+pub(crate) use import::{ExportArgs, ImportArgs};
 pub(crate) use inpaint::InpaintArgs;
 pub(crate) use langevin::LangevinArgs;
 pub(crate) use simulate::SimulateArgs;
@@ -37,6 +37,7 @@ Examples:
   transport langevin --target funnel --method hmc -o draws.csv
   transport bridge --source a.csv --target b.csv --out runs/ab
   transport distance a.csv b.csv --metric w2,sinkhorn
+  transport import weights.pth --format ddpm-mnist-cnn --out runs/x
   transport info --list"
 )]
 pub(crate) struct Cli {
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     Distance(DistanceArgs),
     /// Make a run of weights that others trained.
     Import(ImportArgs),
+    /// Write a run as one file that others can read.
+    Export(ExportArgs),
     /// Say what a run is, or list every model, process, solver and data set.
     Info(InfoArgs),
 }
@@ -221,7 +224,9 @@ pub(crate) struct SampleArgs {
 Examples:
   transport density runs/wine --data new.csv -o log_prob.csv
   transport density runs/moons --data moons -o log_prob.npy
-  transport density runs/vae --data digits --draws 256 -o bound.csv")]
+  transport density runs/vae --data digits --draws 256 -o bound.csv
+  transport density runs/digits --data digits --probes 8 -o log_prob.csv
+  transport density runs/digits --data digits --bound -o bound.csv")]
 pub(crate) struct DensityArgs {
     /// The folder of a trained run.
     pub(crate) run: PathBuf,
@@ -229,8 +234,15 @@ pub(crate) struct DensityArgs {
     /// or a data set by name.
     #[arg(long)]
     pub(crate) data: String,
-    /// Draws a row, for a model whose density is bounded rather than known (vae): the bound rises
-    /// towards the log-density with them.
+    /// Estimate the divergence along a flow by so many random probes a row, with the error of
+    /// each row, instead of a derivative for each column.
+    #[arg(long, value_name = "K", conflicts_with = "bound")]
+    pub(crate) probes: Option<usize>,
+    /// The variational bound of a diffusion, from `--draws` noise levels a row.
+    #[arg(long)]
+    pub(crate) bound: bool,
+    /// Draws a row, for a model whose density is bounded rather than known (vae), where the bound
+    /// rises towards the log-density with them, and for `--bound`.
     #[arg(long, default_value_t = 64)]
     pub(crate) draws: usize,
     /// The device.

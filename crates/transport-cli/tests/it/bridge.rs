@@ -93,6 +93,7 @@ fn mistakes_are_said() {
         (format!("{cells} --method nope"), 2, "unknown method"),
         (format!("{cells} --pairs nope"), 2, "unknown pairs"),
         (format!("{cells} --method dsbm --pairs exact"), 2, "no --pairs"),
+        (format!("{cells} --pairs unbalanced --rho 0"), 2, "--rho is 0"),
         (format!("{cells} --reflow 1"), 2, "no --reflow"),
         (format!("{cells} --leave-out 2"), 2, "unknown snapshot"),
         (format!("{cells} --leave-out 0 --steps 5"), 2, "between two others"),
@@ -145,6 +146,8 @@ fn a_snapshot_is_left_out_and_predicted() {
     }
     let pairs = "bridge --snapshots cells.csv --time-column day --method sf2m --pairs sinkhorn";
     said(at, &format!("{pairs} --steps 20 --out sinkhorn"));
+    let pairs = "bridge --snapshots cells.csv --time-column day --pairs unbalanced --rho 2";
+    said(at, &format!("{pairs} --steps 20 --out unbalanced"));
 }
 
 /// Two clusters to two others across: independent pairs cross, and a flow that is rectified once more

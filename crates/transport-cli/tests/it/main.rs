@@ -5,6 +5,7 @@ mod bridge;
 mod distance;
 mod fit_density;
 mod inpaint;
+mod interchange;
 mod langevin;
 mod main_job;
 mod names;

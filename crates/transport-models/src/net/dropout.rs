@@ -17,7 +17,7 @@ use transport_core::{Noise, Space};
 /// # References
 /// Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
 /// # Checked by
-/// `tests/it/networks.rs`
+/// `tests/it/image_dynamics.rs`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Dropout {
     /// `p`, at least 0 and below 1.

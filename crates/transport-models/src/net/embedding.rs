@@ -23,8 +23,9 @@ const LOWEST: f64 = 0.25;
 const HIGHEST: f64 = 16.0;
 
 impl Embedding {
-    /// Turns per unit of the clock.
-    fn turns(&self) -> Vec<f64> {
+    /// `f₁ … f_K`: turns per unit of the clock.
+    #[must_use]
+    pub fn turns(&self) -> Vec<f64> {
         let fraction = |k: usize| k as f64 / (self.frequencies.max(2) - 1) as f64;
         (0..self.frequencies).map(|k| LOWEST * (HIGHEST / LOWEST).powf(fraction(k))).collect()
     }

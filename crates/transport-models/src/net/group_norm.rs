@@ -20,7 +20,7 @@ use transport_kernels::group_norm::{Norm, group_norm};
 /// Wu & He (2018), "Group normalization"; Perez et al. (2018), FiLM; Dhariwal & Nichol (2021), §3,
 /// "adaptive group normalization".
 /// # Checked by
-/// `tests/it/networks.rs`
+/// `tests/it/unet.rs`
 #[derive(Module, Debug)]
 pub struct GroupNorm {
     weight: Param<Tensor<1>>,

@@ -3,15 +3,17 @@
 mod circle;
 mod continuous;
 mod convolutions;
+mod dit;
 mod elements;
 mod flows;
 mod gan_nets;
 mod gan_theory;
+mod image_dynamics;
 mod images;
 mod input_gradient;
-mod networks;
 mod references;
 mod residual;
+mod unet;
 mod vae;
 
 use burn::tensor::Tensor;

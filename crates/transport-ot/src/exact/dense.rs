@@ -13,7 +13,7 @@
 //! assignment problems"; Bertsekas (1988), "The auction algorithm".
 
 use super::arcs::Part;
-use super::scan::{LANES, Lanes, Vectors, lanes};
+use super::scan::{Reach, Vectors, padded};
 use super::tree::Link;
 use super::{BIDS, INCREMENTS, Optimum};
 use std::collections::VecDeque;
@@ -30,11 +30,11 @@ const NONE: u32 = u32::MAX;
 /// An assignment in the making.
 struct Dense {
     n: usize,
-    /// Rows of `[width, LANES]`, filled up with infinity.
-    costs: Vec<Lanes>,
+    /// Rows of `width`, filled up with infinity.
+    costs: Vec<f64>,
     width: usize,
     u: Vec<f64>,
-    v: Vec<Lanes>,
+    v: Vec<f64>,
     /// The row that holds a column, and the column that a row holds.
     owner: Vec<u32>,
     held: Vec<u32>,
@@ -46,11 +46,11 @@ struct Dense {
 /// What one search for a shortest path knows.
 struct Search {
     /// Potentials of the columns not yet reached for good; minus infinity for the others.
-    open: Vec<Lanes>,
+    open: Vec<f64>,
     /// The distances of those columns; infinity for the others.
-    distance: Vec<Lanes>,
+    distance: Vec<f64>,
     /// The row by which a column is reached.
-    from: Vec<[u64; LANES]>,
+    from: Vec<u64>,
     /// Columns in the order in which they were reached, with their distances.
     closed: Vec<(usize, f64)>,
     /// Columns that no row holds.
@@ -71,30 +71,32 @@ pub(super) fn solve(part: Part<'_>, v: &[f64]) -> Optimum {
 
 impl Dense {
     fn new(part: Part<'_>, v: &[f64]) -> Self {
-        let (n, width) = (v.len(), v.len().div_ceil(LANES));
-        let mut costs = Vec::with_capacity(n * width);
+        let (n, width) = (v.len(), padded(v.len()));
+        let mut costs = vec![f64::INFINITY; n * width];
         let mut scratch = Default::default();
-        (0..n).for_each(|i| lanes(part.row(i, &mut scratch), f64::INFINITY, &mut costs));
-        let mut potentials = Vec::with_capacity(width);
-        lanes(v, 0.0, &mut potentials);
+        for (i, row) in costs.chunks_exact_mut(width).enumerate() {
+            row[..n].copy_from_slice(part.row(i, &mut scratch));
+        }
+        let mut v = v.to_vec();
+        v.resize(width, 0.0);
         let search = Search {
-            open: potentials.clone(),
-            distance: vec![[0.0; LANES]; width],
-            from: vec![[0; LANES]; width],
+            open: v.clone(),
+            distance: vec![f64::INFINITY; width],
+            from: vec![0; width],
             closed: Vec::new(),
             free: Vec::new(),
         };
         let (owner, held) = (vec![NONE; n], vec![NONE; n]);
-        let (u, v, vectors, paths) = (vec![0.0; n], potentials, Vectors::new(), 0);
+        let (u, vectors, paths) = (vec![0.0; n], Vectors::new(), 0);
         Self { n, costs, width, u, v, owner, held, vectors, search, paths }
     }
 
-    fn row(&self, i: usize) -> &[Lanes] {
+    fn row(&self, i: usize) -> &[f64] {
         &self.costs[i * self.width..(i + 1) * self.width]
     }
 
     fn cost(&self, i: usize, j: usize) -> f64 {
-        self.row(i).as_flattened()[j]
+        self.row(i)[j]
     }
 
     /// Auctions with shrinking increments, then one without.
@@ -118,7 +120,7 @@ impl Dense {
     fn near(&self) -> f64 {
         let k = NEAR.min(self.n - 1);
         let gap = |i: usize| {
-            let pairs = self.row(i).as_flattened().iter().zip(self.v.as_flattened());
+            let pairs = self.row(i).iter().zip(&self.v);
             let mut reduced: Vec<f64> = pairs.take(self.n).map(|(c, v)| c - v).collect();
             let (below, far, _) = reduced.select_nth_unstable_by(k, f64::total_cmp);
             *far - below.iter().fold(*far, |m, r| m.min(*r))
@@ -137,7 +139,7 @@ impl Dense {
             let row = i as usize;
             let (first, mut column, second) = self.vectors.two_smallest(self.row(row), &self.v);
             let raise = if second.is_finite() { second - first + epsilon } else { 0.0 };
-            self.v.as_flattened_mut()[column] -= raise;
+            self.v[column] -= raise;
             self.u[row] = first + raise;
             if raise == 0.0 && self.owner[column] != NONE {
                 // Nothing would be gained by taking it from its owner.
@@ -153,7 +155,7 @@ impl Dense {
 
     /// A column as cheap as the cheapest that no row holds.
     fn untaken(&self, row: usize, least: f64) -> Option<usize> {
-        let (costs, v) = (self.row(row).as_flattened(), self.v.as_flattened());
+        let (costs, v) = (self.row(row), &self.v);
         (0..self.n).find(|&j| self.owner[j] == NONE && costs[j] - v[j] <= least)
     }
 
@@ -161,7 +163,7 @@ impl Dense {
     fn connect(&mut self, source: usize) {
         self.paths += 1;
         self.search.open.copy_from_slice(&self.v);
-        self.search.distance.fill([f64::INFINITY; LANES]);
+        self.search.distance.fill(f64::INFINITY);
         self.search.closed.clear();
         let (mut row, mut reached) = (source, 0.0);
         let end = loop {
@@ -175,8 +177,8 @@ impl Dense {
                 break column;
             }
             self.search.closed.push((column, reached));
-            self.search.distance.as_flattened_mut()[column] = f64::INFINITY;
-            self.search.open.as_flattened_mut()[column] = f64::NEG_INFINITY;
+            self.search.distance[column] = f64::INFINITY;
+            self.search.open[column] = f64::NEG_INFINITY;
             row = self.owner[column] as usize;
         };
         self.reprice(source, reached);
@@ -187,18 +189,19 @@ impl Dense {
     fn relax(&mut self, row: usize, reached: f64) -> (f64, usize) {
         let Search { open, distance, from, .. } = &mut self.search;
         let costs = &self.costs[row * self.width..(row + 1) * self.width];
-        self.vectors.relax(costs, open, distance, from, reached - self.u[row], row as u64)
+        let reach = Reach { v: open, distance, from };
+        self.vectors.relax(costs, reach, reached - self.u[row], row as u64)
     }
 
     /// A free column at this distance.
     fn free_at(&self, reached: f64) -> Option<usize> {
-        let distance = self.search.distance.as_flattened();
+        let distance = &self.search.distance;
         self.search.free.iter().copied().find(|&j| distance[j] <= reached)
     }
 
     /// Moves the potentials so that the path found is tight and nothing becomes negative.
     fn reprice(&mut self, source: usize, length: f64) {
-        let v = self.v.as_flattened_mut();
+        let v = &mut self.v;
         for &(j, distance) in &self.search.closed {
             v[j] -= length - distance;
             self.u[self.owner[j] as usize] += length - distance;
@@ -209,7 +212,7 @@ impl Dense {
     /// Shifts the owners along the path.
     fn augment(&mut self, source: usize, end: usize) {
         self.search.free.retain(|&j| j != end);
-        let from = self.search.from.as_flattened();
+        let from = &self.search.from;
         let mut column = end;
         loop {
             let row = from[column] as usize;
@@ -230,7 +233,7 @@ impl Dense {
             (Link { row: row as u32, column, cost }, share)
         };
         let links = self.held.iter().enumerate().map(link).collect();
-        let v = self.v.as_flattened()[..self.n].to_vec();
+        let v = self.v[..self.n].to_vec();
         Optimum { links, u: self.u, v, iterations: self.paths }
     }
 }

@@ -25,6 +25,7 @@ use crate::weights::{balanced, uniform};
 use arcs::Part;
 use paths::Network;
 use rayon::prelude::*;
+use scan::Vectors;
 use transport_core::Noise;
 use tree::Link;
 
@@ -236,7 +237,7 @@ fn start(part: Part<'_>, a: &[f64], b: &[f64]) -> Vec<f64> {
 
 /// `minᵢ cᵢⱼ − uᵢ` over some rows, for the part's columns.
 fn transformed(part: Part<'_>, rows: &[usize], u: &[f64]) -> Vec<f64> {
-    let width = part.cost.shape()[1];
+    let (width, vectors) = (part.cost.shape()[1], Vectors::new());
     let lowest = rows
         .par_iter()
         .zip(u)
@@ -244,7 +245,7 @@ fn transformed(part: Part<'_>, rows: &[usize], u: &[f64]) -> Vec<f64> {
             || (vec![f64::INFINITY; width], vec![0.0; width]),
             |(mut lowest, mut costs), (&i, u)| {
                 part.cost.row(Side::Source, i, &mut costs);
-                lowest.iter_mut().zip(&costs).for_each(|(l, c)| *l = l.min(c - u));
+                vectors.lower_to(&mut lowest, &costs, *u);
                 (lowest, costs)
             },
         )

@@ -1,27 +1,32 @@
 //! What a dense search asks of a row of costs, in vectors.
+//!
+//! Rows are as long as a whole number of blocks of [`BLOCK`] values, which is one of vectors on any
+//! CPU.
 
+use pulp::bytemuck::bytes_of;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Values side by side.
-pub(super) const LANES: usize = 16;
+/// Values of a block: two of the longest vectors.
+pub(super) const BLOCK: usize = 16;
 
-/// One block of a row.
-pub(super) type Lanes = [f64; LANES];
-
-/// Appends a row in blocks, the last one filled up.
-pub(super) fn lanes(row: &[f64], fill: f64, out: &mut Vec<Lanes>) {
-    let (whole, rest) = row.as_chunks::<LANES>();
-    out.extend_from_slice(whole);
-    if !rest.is_empty() {
-        let mut last = [fill; LANES];
-        last[..rest.len()].copy_from_slice(rest);
-        out.push(last);
-    }
+/// The length of a row of `n` values.
+pub(super) fn padded(n: usize) -> usize {
+    n.next_multiple_of(BLOCK)
 }
 
 /// The scans, compiled for the instruction set that this CPU has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Vectors(Arch);
+
+/// A search under way, as a scan sees it.
+pub(super) struct Reach<'a> {
+    /// Potentials of the columns; minus infinity closes one.
+    pub(super) v: &'a [f64],
+    /// The distance of each, infinity where there is none.
+    pub(super) distance: &'a mut [f64],
+    /// The row that each is reached by.
+    pub(super) from: &'a mut [u64],
+}
 
 impl Vectors {
     pub(super) fn new() -> Self {
@@ -29,105 +34,131 @@ impl Vectors {
     }
 
     /// The smallest `c − v`, where it is, and the second smallest.
-    pub(super) fn two_smallest(self, costs: &[Lanes], v: &[Lanes]) -> (f64, usize, f64) {
-        struct Task<'a>(&'a [Lanes], &'a [Lanes]);
-        impl WithSimd for Task<'_> {
-            type Output = (f64, usize, f64);
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, _simd: S) -> Self::Output {
-                let [first, second] = smallest(self.0, self.1);
-                (first, position(self.0.iter().zip(self.1).map(reduced), first), second)
-            }
-        }
-        self.0.dispatch(Task(costs, v))
+    pub(super) fn two_smallest(self, costs: &[f64], v: &[f64]) -> (f64, usize, f64) {
+        self.0.dispatch(TwoSmallest { costs, v })
     }
 
     /// `distance ← min(distance, base + c − v)`, noting the row where that is less; the smallest
     /// distance then, and where it is.
     pub(super) fn relax(
         self,
-        costs: &[Lanes],
-        v: &[Lanes],
-        distance: &mut [Lanes],
-        from: &mut [[u64; LANES]],
+        costs: &[f64],
+        reach: Reach<'_>,
         base: f64,
         row: u64,
     ) -> (f64, usize) {
-        struct Task<'a> {
-            costs: &'a [Lanes],
-            v: &'a [Lanes],
-            distance: &'a mut [Lanes],
-            from: &'a mut [[u64; LANES]],
-            base: f64,
-            row: u64,
-        }
-        impl WithSimd for Task<'_> {
-            type Output = (f64, usize);
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, _simd: S) -> Self::Output {
-                let mut least = [f64::INFINITY; LANES];
-                let known = self.distance.iter_mut().zip(self.from.iter_mut());
-                for ((c, v), (distance, from)) in self.costs.iter().zip(self.v).zip(known) {
-                    for l in 0..LANES {
-                        let there = self.base + (c[l] - v[l]);
-                        let nearer = there < distance[l];
-                        from[l] = if nearer { self.row } else { from[l] };
-                        distance[l] = if nearer { there } else { distance[l] };
-                        least[l] = lower(distance[l], least[l]);
-                    }
-                }
-                let least = least.iter().fold(f64::INFINITY, |m, d| lower(*d, m));
-                (least, position(self.distance.iter().copied(), least))
+        self.0.dispatch(Relax { costs, reach, base, row })
+    }
+
+    /// `least ← min(least, c − u)`, whatever the length.
+    pub(super) fn lower_to(self, least: &mut [f64], costs: &[f64], u: f64) {
+        self.0.dispatch(LowerTo { least, costs, u });
+    }
+}
+
+struct TwoSmallest<'a> {
+    costs: &'a [f64],
+    v: &'a [f64],
+}
+
+impl WithSimd for TwoSmallest<'_> {
+    type Output = (f64, usize, f64);
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let (costs, v) = (S::as_simd_f64s(self.costs).0, S::as_simd_f64s(self.v).0);
+        let none = simd.splat_f64s(f64::INFINITY);
+        // Two of each, since each minimum waits for the last.
+        let (mut first, mut second) = ([none; 2], [none; 2]);
+        for (c, v) in costs.as_chunks::<2>().0.iter().zip(v.as_chunks::<2>().0) {
+            for l in 0..2 {
+                let reduced = simd.sub_f64s(c[l], v[l]);
+                let loser = simd.max_f64s(first[l], reduced);
+                second[l] = simd.min_f64s(second[l], loser);
+                first[l] = simd.min_f64s(first[l], reduced);
             }
         }
-        self.0.dispatch(Task { costs, v, distance, from, base, row })
+        let loser = simd.max_f64s(first[0], first[1]);
+        let second = simd.min_f64s(loser, simd.min_f64s(second[0], second[1]));
+        let first = simd.min_f64s(first[0], first[1]);
+        let (mut low, mut next) = (f64::INFINITY, simd.reduce_min_f64s(second));
+        for value in lanes::<S>(simd, first).into_iter().take(S::F64_LANES) {
+            next = next.min(low.max(value));
+            low = low.min(value);
+        }
+        let reduced = costs.iter().zip(v).map(|(c, v)| simd.sub_f64s(*c, *v));
+        (low, place::<S>(simd, low, reduced), next)
     }
 }
 
-#[inline(always)]
-fn lower(a: f64, b: f64) -> f64 {
-    if a < b { a } else { b }
+struct Relax<'a> {
+    costs: &'a [f64],
+    reach: Reach<'a>,
+    base: f64,
+    row: u64,
 }
 
-#[inline(always)]
-fn higher(a: f64, b: f64) -> f64 {
-    if a > b { a } else { b }
-}
+impl WithSimd for Relax<'_> {
+    type Output = (f64, usize);
 
-#[inline(always)]
-fn reduced((c, v): (&Lanes, &Lanes)) -> Lanes {
-    let mut out = [0.0; LANES];
-    for l in 0..LANES {
-        out[l] = c[l] - v[l];
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let Reach { v, distance, from } = self.reach;
+        let (costs, v) = (S::as_simd_f64s(self.costs).0, S::as_simd_f64s(v).0);
+        let (distance, from) = (S::as_mut_simd_f64s(distance).0, S::as_mut_simd_u64s(from).0);
+        let (base, row) = (simd.splat_f64s(self.base), simd.splat_u64s(self.row));
+        let mut least = simd.splat_f64s(f64::INFINITY);
+        let known = distance.iter_mut().zip(from);
+        for ((c, v), (distance, from)) in costs.iter().zip(v).zip(known) {
+            let there = simd.add_f64s(base, simd.sub_f64s(*c, *v));
+            let nearer = simd.less_than_f64s(there, *distance);
+            *from = simd.select_u64s(nearer, row, *from);
+            *distance = simd.min_f64s(there, *distance);
+            least = simd.min_f64s(least, *distance);
+        }
+        let least = simd.reduce_min_f64s(least);
+        (least, place::<S>(simd, least, distance.iter().copied()))
     }
+}
+
+struct LowerTo<'a> {
+    least: &'a mut [f64],
+    costs: &'a [f64],
+    u: f64,
+}
+
+impl WithSimd for LowerTo<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (least, rest) = S::as_mut_simd_f64s(self.least);
+        let (costs, others) = S::as_simd_f64s(self.costs);
+        let u = simd.splat_f64s(self.u);
+        for (l, c) in least.iter_mut().zip(costs) {
+            *l = simd.min_f64s(*l, simd.sub_f64s(*c, u));
+        }
+        rest.iter_mut().zip(others).for_each(|(l, c)| *l = l.min(c - self.u));
+    }
+}
+
+/// The values of a vector, the first `F64_LANES` of a block.
+#[inline(always)]
+fn lanes<S: Simd>(simd: S, vector: S::f64s) -> [f64; BLOCK] {
+    let mut out = [f64::INFINITY; BLOCK];
+    simd.partial_store_f64s(&mut out[..S::F64_LANES], vector);
     out
 }
 
-/// The two smallest of `c − v`.
+/// The first place of a value that is known to be there.
 #[inline(always)]
-fn smallest(costs: &[Lanes], v: &[Lanes]) -> [f64; 2] {
-    let (mut first, mut second) = ([f64::INFINITY; LANES], [f64::INFINITY; LANES]);
-    for block in costs.iter().zip(v).map(reduced) {
-        for l in 0..LANES {
-            second[l] = lower(higher(block[l], first[l]), second[l]);
-            first[l] = lower(block[l], first[l]);
-        }
-    }
-    let (mut low, mut next) = (first[0], second[0]);
-    for l in 1..LANES {
-        next = lower(lower(higher(first[l], low), second[l]), next);
-        low = lower(first[l], low);
-    }
-    [low, next]
-}
-
-/// The first place where a value stands that is known to be there.
-#[inline(always)]
-fn position(blocks: impl Iterator<Item = Lanes>, value: f64) -> usize {
-    for (b, block) in blocks.enumerate() {
-        if block.iter().fold(false, |any, x| any | (*x == value)) {
-            let lane = block.iter().position(|x| *x == value).unwrap_or(0);
-            return b * LANES + lane;
+fn place<S: Simd>(simd: S, value: f64, vectors: impl Iterator<Item = S::f64s>) -> usize {
+    let sought = simd.splat_f64s(value);
+    for (k, vector) in vectors.enumerate() {
+        let equal = simd.equal_f64s(vector, sought);
+        if bytes_of(&equal).iter().any(|byte| *byte != 0) {
+            let lane = lanes::<S>(simd, vector).iter().position(|x| *x == value).unwrap_or(0);
+            return k * S::F64_LANES + lane;
         }
     }
     0
@@ -142,24 +173,36 @@ mod tests {
     #[test]
     fn scans_find_what_sorting_finds() {
         for n in [2usize, 15, 16, 17, 100] {
-            let (c, v) = (Noise::new(1, n).normal_values(1), Noise::new(2, n).normal_values(1));
-            let (mut costs, mut potentials) = (Vec::new(), Vec::new());
-            lanes(&c, f64::INFINITY, &mut costs);
-            lanes(&v, 0.0, &mut potentials);
+            let draw = |seed| Noise::new(seed, n).normal_values(1);
+            let (mut c, mut v) = (draw(1), draw(2));
             let mut order: Vec<usize> = (0..n).collect();
-            let reduced = |j: usize| c[j] - v[j];
-            order.sort_by(|&a, &b| reduced(a).total_cmp(&reduced(b)));
+            let reduced: Vec<f64> = c.iter().zip(&v).map(|(c, v)| c - v).collect();
+            order.sort_by(|&a, &b| reduced[a].total_cmp(&reduced[b]));
             let vectors = Vectors::new();
-            let expected = (reduced(order[0]), order[0], reduced(order[1]));
-            assert_eq!(vectors.two_smallest(&costs, &potentials), expected, "{n}");
-            let mut distance = vec![[f64::INFINITY; LANES]; costs.len()];
-            distance.as_flattened_mut()[order[0]] = f64::NEG_INFINITY;
-            let mut from = vec![[9; LANES]; costs.len()];
-            let found = vectors.relax(&costs, &potentials, &mut distance, &mut from, 1.0, 7);
-            assert_eq!(found, (f64::NEG_INFINITY, order[0]));
-            let (distance, from) = (distance.as_flattened(), from.as_flattened());
-            assert!((0..n).all(|j| j == order[0] || distance[j] == 1.0 + reduced(j)));
-            assert!((0..n).all(|j| from[j] == if j == order[0] { 9 } else { 7 }));
+            let mut least = vec![0.5; n];
+            vectors.lower_to(&mut least, &c, 0.25);
+            assert!((0..n).all(|j| least[j] == (c[j] - 0.25).min(0.5)));
+            c.resize(padded(n), f64::INFINITY);
+            v.resize(padded(n), 0.0);
+            let expected = (reduced[order[0]], order[0], reduced[order[1]]);
+            assert_eq!(vectors.two_smallest(&c, &v), expected, "{n}");
+            let mut distance = vec![f64::INFINITY; c.len()];
+            distance[order[0]] = -9.0;
+            let mut from = vec![3; c.len()];
+            let reach = Reach { v: &v, distance: &mut distance, from: &mut from };
+            assert_eq!(vectors.relax(&c, reach, 1.0, 7), (-9.0, order[0]));
+            assert!((0..n).all(|j| j == order[0] || distance[j] == 1.0 + reduced[j]));
+            assert!((0..n).all(|j| from[j] == if j == order[0] { 3 } else { 7 }));
+        }
+    }
+
+    /// The least twice: the second is as small.
+    #[test]
+    fn ties_are_second() {
+        for (a, b) in [(0usize, 1), (0, 8), (3, 11), (5, 20)] {
+            let mut c = vec![1.0; padded(30)];
+            (c[a], c[b]) = (0.5, 0.5);
+            assert_eq!(Vectors::new().two_smallest(&c, &vec![0.0; c.len()]), (0.5, a, 0.5));
         }
     }
 }

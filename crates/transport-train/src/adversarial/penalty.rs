@@ -9,14 +9,19 @@ use transport_models::gan::{GanError, InputGradient};
 ///
 /// ```text
 /// gradient    λ E (‖∇D(x̂)‖ − 1)²,   x̂ = u x + (1 − u) y,  u uniform, x data, y a sample
+/// lipschitz   λ E max(0, ‖∇D(x̂)‖ − 1)²
 /// r1          ½ λ E ‖∇D(x)‖²         on data
 /// r2          ½ λ E ‖∇D(y)‖²         on samples
 /// r1-r2       both
 /// clip        every parameter to [−λ, λ] after each step
 /// ```
 ///
+/// The best Wasserstein critic is flat where the laws agree: `gradient` forbids that and keeps
+/// pushing samples about, `lipschitz` allows it.
+///
 /// # References
-/// Gulrajani et al. (2017), WGAN-GP; Mescheder, Geiger & Nowozin (2018), R1 and R2; Arjovsky,
+/// Gulrajani et al. (2017), WGAN-GP; Petzka, Fischer & Lukovnicov (2018), the one-sided form, WGAN-LP;
+/// Mescheder, Geiger & Nowozin (2018), R1 and R2; Arjovsky,
 /// Chintala & Bottou (2017), clipping.
 /// # Checked by
 /// `tests/it/adversarial_penalties.rs`
@@ -26,6 +31,8 @@ pub enum Penalty {
     None,
     /// Slope 1 between data and samples.
     Gradient(f64),
+    /// Slope at most 1 between them.
+    Lipschitz(f64),
     /// Slope 0 on data.
     R1(f64),
     /// Slope 0 on samples.
@@ -53,7 +60,8 @@ fn square(gradient: Tensor<2>) -> Tensor<2> {
 
 impl Penalty {
     /// The names in a configuration.
-    pub const NAMES: [&'static str; 6] = ["none", "gradient", "r1", "r2", "r1-r2", "clip"];
+    pub const NAMES: [&'static str; 7] =
+        ["none", "gradient", "lipschitz", "r1", "r2", "r1-r2", "clip"];
 
     /// The penalty of that name and weight.
     ///
@@ -63,6 +71,7 @@ impl Penalty {
         let penalty = match name {
             "none" => return Some(Ok(Self::None)),
             "gradient" => Self::Gradient(weight),
+            "lipschitz" => Self::Lipschitz(weight),
             "r1" => Self::R1(weight),
             "r2" => Self::R2(weight),
             "r1-r2" => Self::R1R2(weight),
@@ -78,6 +87,7 @@ impl Penalty {
         match self {
             Self::None => "none",
             Self::Gradient(_) => "gradient",
+            Self::Lipschitz(_) => "lipschitz",
             Self::R1(_) => "r1",
             Self::R2(_) => "r2",
             Self::R1R2(_) => "r1-r2",
@@ -91,6 +101,7 @@ impl Penalty {
         match self {
             Self::None | Self::Clip(_) => self,
             Self::Gradient(weight) => Self::Gradient(factor * weight),
+            Self::Lipschitz(weight) => Self::Lipschitz(factor * weight),
             Self::R1(weight) => Self::R1(factor * weight),
             Self::R2(weight) => Self::R2(factor * weight),
             Self::R1R2(weight) => Self::R1R2(factor * weight),
@@ -105,7 +116,11 @@ impl Penalty {
         match self {
             Self::None => Ok(()),
             Self::Clip(bound) => GanError::positive("penalty_weight", bound),
-            Self::Gradient(weight) | Self::R1(weight) | Self::R2(weight) | Self::R1R2(weight) => {
+            Self::Gradient(weight)
+            | Self::Lipschitz(weight)
+            | Self::R1(weight)
+            | Self::R2(weight)
+            | Self::R1R2(weight) => {
                 GanError::positive("penalty_weight", weight)?;
                 if row_by_row {
                     return Ok(());
@@ -118,7 +133,8 @@ impl Penalty {
     /// The critic's outputs and its penalty, with as few passes as that takes.
     ///
     /// # Shapes
-    /// `data`, `samples`: `[n, d]`; `u`: `[n, 1]`, read by [`Penalty::Gradient`] alone.
+    /// `data`, `samples`: `[n, d]`; `u`: `[n, 1]`, read by [`Penalty::Gradient`] and
+    /// [`Penalty::Lipschitz`] alone.
     ///
     /// # Panics
     /// When the critic has no gradient at each row; [`Penalty::check`] tells before.
@@ -136,10 +152,14 @@ impl Penalty {
                 let (real, fake) = (critic.value(data), critic.value(samples));
                 Seen { real, fake, penalty: None }
             }
-            Self::Gradient(weight) => {
+            Self::Gradient(weight) | Self::Lipschitz(weight) => {
                 let between = samples.clone() + u() * (data.clone() - samples.clone());
                 let norm = square(critic.value_and_gradient(between).1).add_scalar(TINY).sqrt();
-                let penalty = Some(mean(norm.sub_scalar(1.0).powi_scalar(2)).mul_scalar(weight));
+                let excess = match self {
+                    Self::Lipschitz(_) => norm.sub_scalar(1.0).clamp_min(0.0),
+                    _ => norm.sub_scalar(1.0),
+                };
+                let penalty = Some(mean(excess.powi_scalar(2)).mul_scalar(weight));
                 Seen { real: critic.value(data), fake: critic.value(samples), penalty }
             }
             Self::R1(weight) => {

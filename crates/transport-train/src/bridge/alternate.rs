@@ -1,5 +1,6 @@
 //! Two drifts fitted in turn, each on the paths that the other has made.
 
+use super::legs::{Legs, Simulated};
 use super::snapshots::Snapshots;
 use super::source::Source;
 use crate::batch::Rows;
@@ -7,16 +8,13 @@ use crate::objective::Objective;
 use crate::optim::OptimConfig;
 use crate::trainer::{LoopConfig, StepReport, Trainer, Training};
 use crate::weights::{Array, Weights, WeightsError};
-use burn::tensor::Tensor;
 use std::fmt::Debug;
 use std::sync::Arc;
-use transport_core::device::to_host;
-use transport_core::{Interval, Noise, Space, Times};
+use transport_core::{Noise, Space};
 use transport_kernels::Activation;
 use transport_models::bridge::{Drifts, Piecewise};
 use transport_models::net::{TimeMlp, TimeMlpConfig};
-use transport_sde::dynamics::{AdditiveNoise, Capabilities, DiagonalNoise};
-use transport_sde::{Diffusion, Grid, Sde, SdeFlow, SolveError, Solver};
+use transport_sde::SolveError;
 
 /// Which process a network drives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,18 +23,6 @@ pub enum Direction {
     Forward,
     /// From the target to the source.
     Backward,
-}
-
-/// Paths between two neighbouring laws.
-#[derive(Clone, Debug)]
-pub struct Simulated {
-    /// The times, in the order in which the states were made: falling where the paths were
-    /// simulated backwards.
-    pub times: Vec<f64>,
-    /// The states at each time, `[n, d]` row-major.
-    pub states: Vec<Vec<f64>>,
-    /// `d`.
-    pub dim: usize,
 }
 
 /// What a fit of one direction regresses on.
@@ -92,11 +78,11 @@ pub struct ImfConfig {
 ///
 /// Each simulation starts from rows of its own end, so that errors do not pile up at one of them.
 /// Through more than two laws the paths of each interval start at its own snapshot, and both
-/// networks span the whole clock, told which interval they are in: the bridge of a Brownian motion through given laws is Markov, so
-/// that it is the bridge of each interval.
+/// networks span the whole clock, told which interval they are in: the bridge of a Brownian motion
+/// through given laws is Markov, so that it is the bridge of each interval.
 ///
 /// [`Imf`](super::Imf) and [`Dsb`](super::Dsb) differ in what a fit regresses on.
-pub struct Alternating<S> {
+pub struct Alternating<S: Scheme> {
     config: ImfConfig,
     clock: Vec<f64>,
     laws: Vec<Source>,
@@ -108,7 +94,7 @@ pub struct Alternating<S> {
     step: u64,
 }
 
-impl<S> Debug for Alternating<S> {
+impl<S: Scheme> Debug for Alternating<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Alternating").field("config", &self.config).finish_non_exhaustive()
     }
@@ -215,127 +201,6 @@ impl<S: Scheme> Alternating<S> {
             Direction::Forward => legs.simulate::<S, _>(&drifts.reversed(), true, &noise),
             Direction::Backward => legs.simulate::<S, _>(&drifts, false, &noise),
         }
-    }
-}
-
-/// The intervals between neighbouring laws.
-struct Legs<'a> {
-    config: &'a ImfConfig,
-    clock: &'a [f64],
-    laws: &'a [Source],
-    space: &'a Space,
-}
-
-impl Legs<'_> {
-    fn rows<S: Scheme>(
-        &self,
-        paths: impl Fn(usize) -> Result<Simulated, SolveError>,
-    ) -> Result<Rows, SolveError> {
-        let (mut states, dim) = (Vec::new(), S::columns(self.laws[0].dim()));
-        for k in 0..self.laws.len() - 1 {
-            states.extend(S::rows(&paths(k)?));
-        }
-        Ok(Rows { states, dim, contexts: Vec::new(), context_dim: 0 })
-    }
-
-    /// The draws of interval `k`.
-    fn draws(k: usize, noise: &Noise) -> Noise {
-        if k == 0 { noise.clone() } else { noise.purpose(&format!("interval.{k}")) }
-    }
-
-    fn start<S: Scheme>(&self, start: Start, noise: &Noise) -> Rows {
-        let independent = |k: usize| {
-            let (noise, dim) = (Self::draws(k, noise), self.laws[0].dim());
-            let source = self.laws[k].draws(&noise.purpose("source"));
-            let target = self.laws[k + 1].draws(&noise.purpose("target"));
-            let times = vec![self.clock[k], self.clock[k + 1]];
-            Ok(Simulated { times, states: vec![source, target], dim })
-        };
-        let rows = match start {
-            Start::Independent => self.rows::<S>(independent),
-            Start::Reference => self.simulate::<S, _>(&Brownian(self.config.sigma), false, noise),
-        };
-        // Brownian paths from finite points are finite.
-        #[allow(clippy::expect_used)]
-        rows.expect("finite rows")
-    }
-
-    /// Paths of `sde`, from each law but the last one, or backwards from each but the first.
-    fn simulate<S: Scheme, P: Sde>(
-        &self,
-        sde: &P,
-        back: bool,
-        noise: &Noise,
-    ) -> Result<Rows, SolveError> {
-        self.rows::<S>(|k| {
-            let (noise, ends) = (Self::draws(k, noise), [self.clock[k], self.clock[k + 1]]);
-            let own = |t: f64| if back { 1.0 - t } else { t };
-            let name = if back { "target" } else { "source" };
-            let start = self.laws[k + usize::from(back)].draws(&noise.purpose(name));
-            let ends = if back { [own(ends[1]), own(ends[0])] } else { ends };
-            let mut paths = self.paths(sde, start, ends, S::WHOLE, &noise)?;
-            paths.times.iter_mut().for_each(|t| *t = own(*t));
-            Ok(paths)
-        })
-    }
-
-    /// Paths on the process's own clock.
-    fn paths<P: Sde>(
-        &self,
-        sde: &P,
-        start: Vec<f64>,
-        [from, to]: [f64; 2],
-        whole: bool,
-        noise: &Noise,
-    ) -> Result<Simulated, SolveError> {
-        // The clock of the snapshots rises.
-        #[allow(clippy::expect_used)]
-        let grid = Grid::uniform(Interval { start: from, end: to }, self.config.simulation)
-            .expect("a rising clock and some steps");
-        let times = if whole { grid.times().to_vec() } else { vec![from, to] };
-        let (n, dim) = (noise.len(), self.laws[0].dim());
-        let flow = SdeFlow { sde: Borrowed(sde), grid, solver: Solver::EulerMaruyama };
-        let x = self.space.tensor(start, [n, dim]);
-        let states = flow.solve_trace(x, &times, &noise.purpose("path"))?.states;
-        Ok(Simulated { times, states: states.into_iter().map(to_host).collect(), dim })
-    }
-}
-
-/// `dX = σ dW`.
-#[derive(Clone, Copy, Debug)]
-struct Brownian(f64);
-
-impl Sde for Brownian {
-    fn drift(&self, x: Tensor<2>, _t: Times<'_>) -> Tensor<2> {
-        x.zeros_like()
-    }
-
-    fn diffusion(&self, _x: &Tensor<2>, _t: Times<'_>) -> Diffusion {
-        Diffusion::Scalar(self.0)
-    }
-
-    fn capabilities(&self) -> Capabilities<'_> {
-        Capabilities::additive(self)
-    }
-}
-
-impl AdditiveNoise for Brownian {}
-impl DiagonalNoise for Brownian {}
-
-/// A process that is looked at only.
-struct Borrowed<'a, P>(&'a P);
-
-impl<P: Sde> Sde for Borrowed<'_, P> {
-    fn drift(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
-        self.0.drift(x, t)
-    }
-
-    fn diffusion(&self, x: &Tensor<2>, t: Times<'_>) -> Diffusion {
-        self.0.diffusion(x, t)
-    }
-
-    fn capabilities(&self) -> Capabilities<'_> {
-        self.0.capabilities()
     }
 }
 

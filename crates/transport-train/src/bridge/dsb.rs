@@ -1,6 +1,7 @@
 //! The Schrödinger bridge by iterative proportional fitting of a discretised process.
 
-use super::alternate::{Alternating, Direction, ImfConfig, Scheme, Simulated};
+use super::alternate::{Alternating, Direction, ImfConfig, Scheme};
+use super::legs::Simulated;
 use crate::objective::{Batch, Objective};
 use burn::tensor::Tensor;
 use transport_core::device::to_host;

@@ -1,6 +1,7 @@
 //! The Schrödinger bridge by iterated Markovian fitting.
 
-use super::alternate::{Alternating, Direction, ImfConfig, Scheme, Simulated, Start};
+use super::alternate::{Alternating, Direction, ImfConfig, Scheme, Start};
+use super::legs::Simulated;
 use super::source::Source;
 use crate::objective::{Batch, Objective};
 use crate::optim::OptimConfig;

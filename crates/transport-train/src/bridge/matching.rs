@@ -31,6 +31,9 @@ pub struct VelocityMatching<P>(pub P);
 impl<P: Paths> Objective<TimeMlp> for VelocityMatching<P> {
     type Draw = Draw;
 
+    /// Couplings take as long as a step of a small network, or longer.
+    const AHEAD: bool = true;
+
     fn draw(&self, _model: &TimeMlp, batch: &Batch) -> Draw {
         self.0.draws(batch)
     }
@@ -57,6 +60,9 @@ pub struct FlowAndScoreMatching<P>(pub P);
 
 impl<P: Paths> Objective<FlowAndScore> for FlowAndScoreMatching<P> {
     type Draw = Draw;
+
+    /// Couplings take as long as a step of a small network, or longer.
+    const AHEAD: bool = true;
 
     fn draw(&self, _model: &FlowAndScore, batch: &Batch) -> Draw {
         self.0.draws(batch)

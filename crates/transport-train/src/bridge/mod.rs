@@ -7,7 +7,7 @@
 //! | `conditional` | the path that joins a pair, and its velocity |
 //! | `coupled`, `snapshots` | paths between two laws, and through several |
 //! | `matching` | regression on that velocity, alone or with the score |
-//! | `alternate` | two drifts fitted in turn |
+//! | `alternate`, `legs` | two drifts fitted in turn, on paths simulated between the laws |
 //! | `imf`, `dsb` | the bridge by iterated Markovian and by proportional fitting |
 //! | `light` | the light bridge's losses |
 //! | `interpolants` | those of a stochastic interpolant |
@@ -22,6 +22,7 @@ mod dsb;
 mod fit;
 mod imf;
 mod interpolants;
+mod legs;
 mod light;
 mod matching;
 mod measure;
@@ -30,17 +31,18 @@ mod rectify;
 mod snapshots;
 mod source;
 
-pub use alternate::{Alternating, Direction, ImfConfig, Scheme, Simulated, Start};
+pub use alternate::{Alternating, Direction, ImfConfig, Scheme, Start};
 pub use conditional::{Conditional, Draw, Mean};
 pub use coupled::{Coupled, Ends};
 pub use dsb::{DriftMatching, Dsb};
 pub use fit::{Bridge, BridgeCard, FitConfig, JoinError, LeftOut, Method, Pairs, fit, leave_out};
 pub use imf::{BridgeMatching, Imf};
 pub use interpolants::InterpolantMatching;
+pub use legs::Simulated;
 pub use light::{LightLoss, LightMatching};
 pub use matching::{FlowAndScoreMatching, Paths, VelocityMatching};
 pub use measure::{Transported, straightness, transported};
-pub use pairing::Pairing;
+pub use pairing::{Pairing, unbalanced_pairs};
 pub use rectify::{Distillation, rectified};
 pub use snapshots::{SnapshotError, Snapshots};
 pub use source::Source;

@@ -2,11 +2,11 @@
 
 use super::conditional::{Conditional, Draw};
 use super::matching::Paths;
-use super::pairing::Pairing;
+use super::pairing::{Pairing, chosen, unbalanced_pairs};
 use super::source::Source;
 use crate::objective::Batch;
 use burn::tensor::Tensor;
-use transport_core::{Interval, Space};
+use transport_core::{Interval, Noise, Space};
 use transport_ot::Coupling;
 
 /// The conditional paths between neighbouring snapshots `q_{t₀}, q_{t₁}, …`, on the clock
@@ -32,6 +32,8 @@ pub struct Snapshots {
     laws: Vec<Source>,
     coupling: Coupling,
     sigma: f64,
+    /// `ρ` where mass may grow or vanish.
+    rho: Option<f64>,
 }
 
 /// Snapshots that make no paths.
@@ -98,7 +100,20 @@ impl Snapshots {
         }
         let (first, last) = (times[0], times[times.len() - 1]);
         let times = times.iter().map(|t| (t - first) / (last - first)).collect();
-        Ok(Self { times, laws, coupling, sigma })
+        Ok(Self { times, laws, coupling, sigma, rho: None })
+    }
+
+    /// With pairs from unbalanced plans, see [`unbalanced_pairs`](super::unbalanced_pairs): mass may
+    /// grow or vanish at the price `ρ`, in units of the squared distance. The regularisation is that
+    /// of an entropic coupling.
+    ///
+    /// # Panics
+    /// When the coupling is not [`Coupling::Sinkhorn`].
+    #[must_use]
+    pub fn unbalanced(self, rho: f64) -> Self {
+        let entropic = matches!(self.coupling, Coupling::Sinkhorn { .. });
+        assert!(entropic, "unbalanced pairs need a regularisation");
+        Self { rho: Some(rho), ..self }
     }
 
     /// The snapshots' times on the clock `[0, 1]`.
@@ -129,6 +144,32 @@ impl Snapshots {
         }
     }
 
+    /// The starts and the ends, row by row. What cannot be coupled is NaN, which training reports as
+    /// it does any loss that is not a number.
+    fn paired(
+        &self,
+        starts: Vec<f64>,
+        ends: Vec<f64>,
+        length: f64,
+        noise: &Noise,
+    ) -> (Vec<f64>, Vec<f64>) {
+        let (d, coupling) = (self.laws[0].dim(), self.within(length));
+        match (self.rho, coupling) {
+            (Some(rho), Coupling::Sinkhorn { epsilon }) => {
+                let pairs = unbalanced_pairs(&starts, &ends, d, epsilon, rho, noise);
+                let Ok(pairs) = pairs else {
+                    return (starts, vec![f64::NAN; ends.len()]);
+                };
+                let (from, to): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
+                (chosen(&starts, &from, d), chosen(&ends, &to, d))
+            }
+            _ => {
+                let (ends, _) = Pairing::from(coupling).paired(&starts, &ends, None, d, noise);
+                (starts, ends)
+            }
+        }
+    }
+
     /// The part of a batch that lies in interval `k`.
     fn part(&self, batch: &Batch, k: usize, rows: &[usize]) -> Draw {
         let (d, length) = (self.laws[0].dim(), self.times[k + 1] - self.times[k]);
@@ -136,7 +177,7 @@ impl Snapshots {
         let starts = self.laws[k].draws(&noise.purpose("start"));
         let ends = self.laws[k + 1].draws(&noise.purpose("end"));
         let draws = noise.purpose("pairing");
-        let (ends, _) = Pairing::from(self.within(length)).paired(&starts, &ends, None, d, &draws);
+        let (starts, ends) = self.paired(starts, ends, length, &draws);
         let space = Space::of(&batch.data);
         let tensor = |values: Vec<f64>| space.tensor(values, [rows.len(), d]);
         let path = match self.sigma {

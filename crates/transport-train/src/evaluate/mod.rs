@@ -7,6 +7,7 @@
 //! | `bound` | the bound of a density that is not known |
 //! | `c2st` | the classifier two-sample test |
 //! | `classifier` | a published classifier of MNIST digits that judges images |
+//! | `pathwise` | densities along a flow by probes, and a diffusion's variational bound |
 //! | `knn` | the neighbour classifier that judges labelled data |
 //! | `report` | what is found |
 //! | `warning` | signs of collapse |
@@ -17,6 +18,7 @@ mod classifier;
 mod clouds;
 mod knn;
 mod measure;
+mod pathwise;
 mod report;
 mod warning;
 
@@ -25,6 +27,7 @@ pub use c2st::c2st;
 pub use classifier::{Classified, Classifier, ClassifierError, Judgement};
 pub use knn::{Neighbours, Votes};
 pub use measure::{Good, Measure, UnknownMeasure};
+pub use pathwise::{HeldOutPath, Mean, held_out_path};
 pub use report::{Estimate, Metric, Report};
 pub use warning::Warning;
 

@@ -219,12 +219,12 @@ fn products(betas: &[f64]) -> Vec<f64> {
     betas.iter().map(product).collect()
 }
 
-/// `ᾱ`, whether `alpha_t` is that or `1 − β`; a tenth of its entries may differ from the products,
-/// as they do where β was capped.
+/// `ᾱ`, whether `alpha_t` is that or `1 − β`: the products, which are the more precise, unless up to
+/// a tenth of the entries differ from them, as they do where β was capped.
 fn cumulative(alphas: Vec<f64>, betas: &[f64]) -> Result<Vec<f64>, ImportError> {
     let single: Vec<f64> = betas.iter().map(|beta| 1.0 - beta).collect();
     let bars = products(betas);
-    if near(&single, &alphas) {
+    if near(&single, &alphas) || near(&bars, &alphas) {
         return Ok(bars);
     }
     let most = bars.len() - bars.len().div_ceil(10);

@@ -14,10 +14,11 @@ pub mod unet2d;
 
 use crate::config::{Config, ConfigError};
 use crate::context::{ColumnCode, ContextCode};
+use crate::export::ExportError;
 use crate::problem::Schema;
 use crate::registry::imported::{BETAS, NET, Settings, filled};
 use crate::run::{Card, Run};
-use crate::store::{Folder, StoreError, read_arrays};
+use crate::store::{Archive, Folder, StoreError, read_arrays};
 use crate::weights::{Array, Misfit, Weights, WeightsError};
 use rename::KeyMap;
 use serde::Deserialize;
@@ -35,18 +36,21 @@ pub enum Format {
     DdpmMnistCnn,
     /// Diffusers' `UNet2DModel`.
     Unet2d,
+    /// What [`crate::export`](fn@crate::export) wrote, or a run's own `model.safetensors`.
+    Transport,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::DdpmMnistCnn, Self::Unet2d];
+    pub const ALL: [Self; 3] = [Self::DdpmMnistCnn, Self::Unet2d, Self::Transport];
 
-    /// Its name, which is that of the model too.
+    /// Its name; that of the model too, where it holds one only.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::DdpmMnistCnn => "ddpm-mnist-cnn",
             Self::Unet2d => "unet2d",
+            Self::Transport => "transport",
         }
     }
 }
@@ -117,6 +121,9 @@ pub enum ImportError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that is no export of ours.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// Two arrays with one name.
     #[error("the map of names makes `{to}` of both `{first}` and `{second}`")]
     Collision {
@@ -199,6 +206,10 @@ pub(crate) struct Found {
 /// # Errors
 /// [`ImportError`], before anything is written.
 pub fn import(what: &Import, folder: &Folder, overwrite: bool) -> Result<(), ImportError> {
+    if what.format == Format::Transport {
+        let (text, archive) = crate::export::restored(&what.path)?;
+        return finish(folder, overwrite, &text, &archive);
+    }
     let Found { settings, net, betas, classes } = found(what)?;
     let name = what.format.name();
     let mut config = Config::new(what.data.as_deref().unwrap_or(NO_DATA), name)?;
@@ -220,13 +231,21 @@ pub fn import(what: &Import, folder: &Folder, overwrite: bool) -> Result<(), Imp
     let schema = schema(&settings, classes)?;
     let source = format!("weights of {}", what.path.display());
     let card = Card { config: config.clone(), schema, source, rows: classes, steps: 0, best: None };
+    finish(folder, overwrite, &config.to_toml()?, &Run::archive(&card, weights, &contexts)?)
+}
+
+fn finish(
+    folder: &Folder,
+    overwrite: bool,
+    config: &str,
+    archive: &Archive,
+) -> Result<(), ImportError> {
     if overwrite {
         folder.clear()?;
     }
     folder.begin()?;
-    folder.write_config(&config.to_toml()?)?;
-    folder.finish(&Run::archive(&card, weights, &contexts)?)?;
-    Ok(())
+    folder.write_config(config)?;
+    Ok(folder.finish(archive)?)
 }
 
 /// The model of others' weights, without a run: what a program of one's own samples from.
@@ -290,6 +309,10 @@ fn found(what: &Import) -> Result<Found, ImportError> {
         return Err(ImportError::NotFinite { name: name.clone() });
     }
     match what.format {
+        Format::Transport => {
+            let expected = "others' weights; a run of our own is opened as a run".to_owned();
+            Err(ImportError::Unrecognised { expected })
+        }
         Format::DdpmMnistCnn => {
             let given = places.config.as_deref().map(overrides).transpose()?.unwrap_or_default();
             ddpm_cnn::read(theirs, &given)

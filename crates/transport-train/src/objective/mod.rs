@@ -75,7 +75,11 @@ impl Batch {
 /// A loss whose minimiser is the model.
 pub trait Objective<M>: Send + Sync {
     /// The random numbers of a step.
-    type Draw;
+    type Draw: Send + Sync;
+
+    /// Whether draws look at nothing of the model and are worth making for several steps at once,
+    /// one on each thread.
+    const AHEAD: bool = false;
 
     /// Draws them.
     fn draw(&self, model: &M, batch: &Batch) -> Self::Draw;

@@ -19,6 +19,14 @@ pub struct Estimated {
     pub std_errs: Vec<f64>,
 }
 
+impl Estimated {
+    /// Chunks of values and their errors, in order.
+    pub(super) fn joined(parts: Vec<(Vec<f64>, Vec<f64>)>) -> Self {
+        let (values, std_errs): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        Self { values: values.concat(), std_errs: std_errs.concat() }
+    }
+}
+
 /// What integrates a density: the plan's method where it is one for fields and above first order,
 /// else Heun's.
 pub(super) fn density_solver(solver: Solver) -> Solver {
@@ -115,8 +123,7 @@ impl Along<'_> {
             let (values, errors) = found.map_err(|error| error.in_batch(rows.start))?;
             Ok((to_host(values), to_host(errors.0)))
         })?;
-        let (values, std_errs): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        Ok(Estimated { values: values.concat(), std_errs: std_errs.concat() })
+        Ok(Estimated::joined(parts))
     }
 
     fn states(&self, x: &[f64], rows: &Range<usize>) -> Tensor<2> {

@@ -18,13 +18,13 @@ use std::sync::Arc;
 use transport_core::device::to_host;
 use transport_core::law::Gaussian;
 use transport_core::schedule::Named;
-use transport_core::{Denoiser, Noise, Schedule, ScoredField, Space};
+use transport_core::{Denoiser, Head, Noise, Schedule, ScoredField, Space};
 use transport_models::{Dynamics, Given};
 use transport_sde::dynamics::Epsilon;
 use transport_sde::flow::record;
 use transport_sde::guide::{self, ClassifierFree, Strength};
 use transport_sde::inverse::{InverseError, Mask, Observation, Operator, Posterior};
-use transport_sde::likelihood::Hutchinson;
+use transport_sde::likelihood::{Hutchinson, Variational};
 use transport_sde::{
     Family as Stochastic, Finish, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, Spacing,
     drive,
@@ -85,6 +85,10 @@ impl Entry for Family {
 
     fn check(&self, settings: &toml::Table) -> Result<(), ConfigError> {
         self.settings(settings).map(|_| ())
+    }
+
+    fn reading(&self, settings: &toml::Table) -> Result<Option<(Named, Head)>, ConfigError> {
+        Ok(Some((self.schedule, self.settings(settings)?.head())))
     }
 
     fn begin(
@@ -437,5 +441,24 @@ impl Generator for Flowing {
         noise: &Noise,
     ) -> Result<Option<Estimated>, SolveError> {
         self.along(plan).estimate(x, trace, noise, |rows| self.given(context, rows)).map(Some)
+    }
+
+    fn variational(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        levels: Variational,
+        noise: &Noise,
+    ) -> Result<Option<Estimated>, SolveError> {
+        let d = self.dim;
+        let parts = chunked(&self.space, noise.len(), self.chunk, |rows| {
+            let states = x[rows.start * d..rows.end * d].to_vec();
+            let states = self.space.tensor(states, [rows.len(), d]);
+            let found =
+                levels.bound(&self.given(context, &rows), &states, &noise.rows(rows.clone()));
+            let (values, errors) = found.map_err(|error| error.in_batch(rows.start))?;
+            Ok::<_, SolveError>((to_host(values), to_host(errors.0)))
+        })?;
+        Ok(Some(Estimated::joined(parts)))
     }
 }

@@ -88,13 +88,17 @@ impl Settings {
             })
             .collect();
         let narrowest = channels.iter().copied().min().unwrap_or(0);
+        let base = UNetConfig::adm(planes, &channels, self.blocks, &attended);
+        let groups = if self.groups == 0 { base.norm_groups } else { self.groups };
         UNetConfig {
+            norm_groups: groups,
+            mid_norm_groups: Some(groups),
             mid_attention: self.attention > 0,
             attention_head_dim: Some(self.head_dim.min(narrowest)),
             time: self.time.features(),
             context,
             dropout: self.dropping(),
-            ..UNetConfig::adm(planes, &channels, self.blocks, &attended)
+            ..base
         }
         .resampled(self.resampling)
     }

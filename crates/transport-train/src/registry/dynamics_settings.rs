@@ -90,6 +90,8 @@ pub(super) struct Settings {
     pub(super) multipliers: Vec<usize>,
     /// Residual blocks of a level.
     pub(super) blocks: usize,
+    /// Groups of a norm; 0 for as many as hold 4 planes each.
+    pub(super) groups: usize,
     /// The longest side of images on which a U-Net's pixels attend to each other, 0 for none.
     pub(super) attention: usize,
     /// Features of an attention head.
@@ -129,6 +131,7 @@ impl Settings {
             channels: 32,
             multipliers: vec![1, 2, 2],
             blocks: 1,
+            groups: 0,
             attention: 8,
             head_dim: 32,
             resampling: Resampling::Conv,
@@ -202,7 +205,7 @@ impl Settings {
         self.weighting().check(head, schedule, self.times())
     }
 
-    fn head(&self) -> Head {
+    pub(super) fn head(&self) -> Head {
         Head::Plain(match self.head {
             HeadName::Noise => Prediction::Noise,
             HeadName::Data => Prediction::Data,

@@ -70,12 +70,11 @@ pub(super) const GRADIENT_PENALTY: Preset = Preset {
     penalty: "gradient",
     weight: 0.1,
     start: 10.0,
-    turns: 1.4,
-    generator_rate: 0.08,
-    ..PLAIN
+    ..SHARP
 };
 pub(super) const R1: Preset = Preset { loss: "non-saturating", penalty: "r1", ..SHARP };
-pub(super) const R3: Preset = Preset { loss: "relativistic", penalty: "r1-r2", ..SHARP };
+pub(super) const R3: Preset =
+    Preset { loss: "relativistic", penalty: "r1-r2", weight: 0.1, start: 30.0, ..PLAIN };
 pub(super) const DCGAN: Preset =
     Preset { loss: "non-saturating", penalty: "r1", weight: 1.0, net: "conv", fourier: 0, ..PLAIN };
 

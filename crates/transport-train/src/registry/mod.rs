@@ -28,13 +28,13 @@ use crate::trainer::{Keep, Training};
 use crate::weights::{Weights, WeightsError};
 use dynamics_settings::{HeadName, Loss, TimesName, WeightingName};
 use transport_core::schedule::Named;
-use transport_core::{Noise, Space};
+use transport_core::{Head, Noise, Space};
 use transport_models::FlowConfig;
 use transport_models::flow::image::Architecture;
 use transport_models::flow::{Outside, Reading};
 use transport_sde::guide::Strength;
 use transport_sde::inverse::{InverseError, Linear, Method};
-use transport_sde::likelihood::Hutchinson;
+use transport_sde::likelihood::{Hutchinson, Variational};
 use transport_sde::{SolveError, Solver};
 
 /// Every model, in the order in which they are listed.
@@ -284,6 +284,15 @@ pub trait Entry: Sync {
         Ok(None)
     }
 
+    /// The schedule that its network is trained on and what that predicts, when it is one.
+    ///
+    /// # Errors
+    /// As [`Entry::check`].
+    fn reading(&self, settings: &toml::Table) -> Result<Option<(Named, Head)>, ConfigError> {
+        let _ = settings;
+        Ok(None)
+    }
+
     /// Makes it ready to train.
     ///
     /// # Errors
@@ -478,6 +487,25 @@ pub trait Generator: Send + Sync {
         noise: &Noise,
     ) -> Result<Option<Bound>, SolveError> {
         let _ = (x, context, draws, noise);
+        Ok(None)
+    }
+
+    /// The variational bound of the log-density of states, in nats, from `draws` noise levels a row:
+    /// for a diffusion, which has the density itself only along its flow. `None` for others.
+    ///
+    /// # Shapes
+    /// As [`Generator::log_prob`]; `noise` names the `n` rows.
+    ///
+    /// # Errors
+    /// [`SolveError`] when a prediction is not finite.
+    fn variational(
+        &self,
+        x: &[f64],
+        context: Option<&[f32]>,
+        levels: Variational,
+        noise: &Noise,
+    ) -> Result<Option<Estimated>, SolveError> {
+        let _ = (x, context, levels, noise);
         Ok(None)
     }
 

@@ -119,7 +119,13 @@ pub(super) fn read(content: &[u8]) -> Result<Weights, TorchError> {
         let entry = format!("{prefix}data/{key}");
         zip.get(&entry).ok_or_else(|| missing(&entry))
     };
-    Reader { pickle: &pickle, storage: &storage, room: content.len() }.weights()
+    Reader { pickle: &pickle, storage: &storage, room: room(content) }.weights()
+}
+
+/// Values and letters that a file may give rise to: a few times what it holds, and room for a small
+/// one to be told what is wrong with it.
+fn room(content: &[u8]) -> usize {
+    content.len().max(1 << 16)
 }
 
 /// Four pickles (magic number, version, host, object), the keys of the storages, then each storage
@@ -149,7 +155,7 @@ fn legacy(content: &[u8]) -> Result<Weights, TorchError> {
     }
     let missing = |key: &str| TorchError::Entry { entry: key.to_owned() };
     let storage = |key: &str| storages.get(key).copied().ok_or_else(|| missing(key));
-    Reader { pickle: &pickle, storage: &storage, room: content.len() }.weights()
+    Reader { pickle: &pickle, storage: &storage, room: room(content) }.weights()
 }
 
 /// The numbers of a storage.

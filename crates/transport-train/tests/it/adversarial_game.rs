@@ -7,10 +7,10 @@ use transport_core::law::{Gaussian, Law, Mixture};
 use transport_core::{Density, Noise};
 use transport_models::gan::{Bend, Critic, CriticConfig, Game, InputGradient, Normalisation, Seen};
 use transport_sde::fokker_planck::{Axis, Mesh};
-use transport_train::adversarial::{CriticPlayer, Loss, Penalty, Round};
+use transport_train::adversarial::{CriticPlayer, GameConfig, Loss, Penalty, Round};
 use transport_train::config::ConfigError;
 use transport_train::optim::{Betas, OptimConfig};
-use transport_train::trainer::StepReport;
+use transport_train::trainer::{LoopConfig, StepReport};
 use transport_train::{
     Config, Folder, Mode, Observer, Outcome, Request, Run, Silent, TrainError, train,
 };
@@ -131,6 +131,49 @@ fn metrics_tell_the_divergence_the_critics_loss_and_the_penalty() {
     }
 }
 
+/// `blur (1 − 2 step/steps)²`, then nothing; and what it adds to points, seen by a critic that can
+/// tell data from samples only by their spread.
+#[test]
+fn the_blur_falls_to_nothing_and_hides_what_is_smaller() {
+    let config = GameConfig {
+        train: LoopConfig { steps: 100, ..LoopConfig::default() },
+        optim: OptimConfig::default(),
+        betas: Betas::default(),
+        loss: Loss::LeastSquares,
+        penalty: Penalty::None,
+        penalty_start: 1.0,
+        blur: 0.8,
+        critic_steps: 1,
+        generator_rate: 1.0,
+        critic_rate: 1.0,
+    };
+    let at = [0, 25, 49, 50, 99].map(|step| config.blur_at(step));
+    let expected = [0.8, 0.2, 0.8 * 0.02f64.powi(2), 0.0, 0.0];
+    assert!(at.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15), "{at:?}");
+    // Data of standard deviation 0.05 and samples at 0: far apart in shape, and one law in a blur.
+    let space = Space::f32(&select(None).unwrap());
+    let seen = |blur: f64| {
+        let critic = Critic::new(&narrow(), &Seen::rows(1), &Noise::new(0, 1), &space).unwrap();
+        let optim = OptimConfig { clip: 1e9, weight_decay: 0.0, ..OptimConfig::default() };
+        let penalty = Penalty::None;
+        let mut player =
+            CriticPlayer::new(critic, Loss::LeastSquares, penalty, optim, Betas::default())
+                .unwrap();
+        let mut last = 0.0;
+        for step in 0..300 {
+            let noise = Noise::new(1, 512).at_step(step);
+            let data = noise.purpose("data").normal(1, &space).mul_scalar(0.05);
+            let round = Round { data, context: None, noise: noise.clone(), share: 1.0, blur };
+            let fake = |round: &Round| round.data.zeros_like();
+            last = Loss::LeastSquares.divergence(player.step(&[round], fake, 0.02, 1.0).loss);
+        }
+        last
+    };
+    // Triangular divergences between 0 and 2: of disjoint laws, and of N(0, 1.0025) and N(0, 1).
+    let (sharp, blurred) = (seen(0.0), seen(1.0));
+    assert!(sharp > 1.0 && blurred.abs() < 0.1, "{sharp}, {blurred}");
+}
+
 /// A digit asked for by its label is drawn by a generator that knows it.
 #[test]
 fn contexts_reach_both_players() {
@@ -228,6 +271,21 @@ fn a_game_runs_with_every_loss() {
     }
 }
 
+/// A small critic of numbers, which sees small structure.
+fn narrow() -> CriticConfig {
+    CriticConfig {
+        width: 24,
+        depth: 2,
+        stages: 0,
+        channels: 1,
+        fourier: 8,
+        turns: 4.0,
+        bend: Bend::Silu,
+        normalisation: Normalisation::None,
+        bound: 1.0,
+    }
+}
+
 /// Critics of nested classes, each trained on the same two laws: what they see rises with the
 /// class and stays below `−ln 4 + 2 JS`.
 #[test]
@@ -245,17 +303,7 @@ fn trained_critics_see_at_most_the_divergence_and_more_with_every_layer() {
     let bound = game.value(&game.optimum());
     let mut seen = vec![-4f64.ln()];
     for (width, depth) in [(1, 1), (4, 1), (24, 2)] {
-        let config = CriticConfig {
-            width,
-            depth,
-            stages: 0,
-            channels: 1,
-            fourier: 0,
-            turns: 1.0,
-            bend: Bend::Silu,
-            normalisation: Normalisation::None,
-            bound: 1.0,
-        };
+        let config = CriticConfig { width, depth, fourier: 0, ..narrow() };
         let critic = Critic::new(&config, &Seen::rows(1), &Noise::new(0, 1), &space).unwrap();
         let optim = OptimConfig { clip: 1e9, weight_decay: 0.0, ..OptimConfig::default() };
         let (loss, betas) = (Loss::Minimax, Betas::default());

@@ -47,11 +47,16 @@ fn penalties_are_their_formulas() {
     let (on_data, on_samples) = (mean(slopes(&critic, &x)), mean(slopes(&critic, &y)));
     let unit: Vec<f64> =
         slopes(&critic, &between).iter().map(|s| (s.sqrt() - 1.0).powi(2)).collect();
+    let above: Vec<f64> =
+        slopes(&critic, &between).iter().map(|s| (s.sqrt() - 1.0).max(0.0).powi(2)).collect();
+    // Some slopes lie above 1 and some below, or the two penalties would not differ.
+    assert!(above.contains(&0.0) && above.iter().any(|v| *v > 0.0), "{above:?}");
     for (penalty, expected) in [
         (Penalty::R1(0.6), 0.3 * on_data),
         (Penalty::R2(0.6), 0.3 * on_samples),
         (Penalty::R1R2(0.6), 0.3 * (on_data + on_samples)),
         (Penalty::Gradient(10.0), 10.0 * mean(unit)),
+        (Penalty::Lipschitz(3.0), 3.0 * mean(above)),
         (Penalty::R1(0.1).scaled(6.0), 0.3 * on_data),
     ] {
         let seen = penalty.see(&critic, x.clone(), y.clone(), || u.clone());
@@ -100,8 +105,14 @@ fn a_batch_norm_critic_with_a_penalty_is_refused_with_the_reason() {
         let (optim, betas) = (OptimConfig::default(), Betas::default());
         CriticPlayer::new(critic(normalisation), Loss::Hinge, penalty, optim, betas).map(|_| ())
     };
-    let penalties =
-        [Penalty::R1(1.0), Penalty::R2(1.0), Penalty::R1R2(1.0), Penalty::Gradient(1.0)];
+    let weight = 1.0;
+    let penalties = [
+        Penalty::R1(weight),
+        Penalty::R2(weight),
+        Penalty::R1R2(weight),
+        Penalty::Gradient(weight),
+        Penalty::Lipschitz(weight),
+    ];
     for penalty in penalties {
         let error = player(Normalisation::Batch, penalty).unwrap_err();
         assert_eq!(error, GanError::BatchNormPenalty { penalty: penalty.name() });

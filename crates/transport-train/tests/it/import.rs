@@ -5,15 +5,17 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use transport_core::device::to_host;
-use transport_core::{Prediction, Schedule, Times};
+use transport_core::{Noise, Prediction, Schedule, Times};
+use transport_models::net::Dense;
 use transport_models::tabled::Tabled;
 use transport_sde::{Finish, Grid, Solver, drive};
 use transport_train::config::SampleConfig;
 use transport_train::import::rename::KeyMap;
 use transport_train::import::unet2d::{self, UNet2dConfig};
 use transport_train::import::{Format, Import, ImportError, import, load};
-use transport_train::weights::{Array, Weights};
-use transport_train::{Request, Run};
+use transport_train::registry::IMPORTED;
+use transport_train::weights::{Array, Misfit, Weights, WeightsError};
+use transport_train::{Config, Mode, Request, Run, Silent, train};
 
 /// The waves of `tests/torch/networks.py`.
 fn wave(name: &str, shape: &[usize]) -> Array {
@@ -172,6 +174,12 @@ fn schedules_are_those_of_the_weights() {
         .collect();
     let cosine: Vec<f64> = cosine.iter().map(|a| (a / cosine[0]).max(1e-5)).collect();
     check(None, Some(cosine.clone()), 1, &cosine);
+    let geometric: Vec<f64> =
+        (0..=1000).map(|k| 1e-4 * 200f64.powf(f64::from(k) / 1000.0)).collect();
+    check(Some(geometric.clone()), Some(products(&geometric)), 0, &products(&geometric));
+    // No noise at index 0, and less than single precision tells from none at the next.
+    let late: Vec<f64> = (0..=100).map(|k| 0.1 * (f64::from(k) / 100.0).powi(4)).collect();
+    check(Some(late.clone()), Some(products(&late)), 1, &products(&late));
 
     let mut weights = cnn();
     weights.0.insert("beta_t".into(), row(usual.clone()));
@@ -234,6 +242,26 @@ fn everything_that_differs_is_listed() {
         let error = load(&saved(root.path(), &weights), &space()).unwrap_err();
         assert!(matches!(&error, ImportError::Unrecognised { .. }), "{gone}: {error}");
     }
+}
+
+/// Of a model of our own too: one difference by its name, more as a list.
+#[test]
+fn a_module_is_filled_or_says_all_that_is_wrong() {
+    let layer = || Dense::new(3, 2, 1.0, &Noise::new(0, 1), &space());
+    let whole = Weights::of(&layer());
+    assert!(whole.fill(layer()).is_ok() && whole.fill_exactly(layer()).is_ok());
+    let mut wrong = whole.clone();
+    wrong.0.remove("bias");
+    let error = wrong.fill(layer()).unwrap_err();
+    assert_eq!(error, WeightsError::Missing { name: "bias".into() });
+    wrong.0.get_mut("weight").unwrap().shape = vec![2, 3];
+    wrong.0.insert("more".into(), row(vec![0.0]));
+    let (missing, extra) = (vec![("bias".to_owned(), vec![2])], vec![("more".to_owned(), vec![1])]);
+    let misshapen = vec![("weight".to_owned(), vec![3, 2], vec![2, 3])];
+    let listed = Misfit { missing, extra: Vec::new(), misshapen };
+    assert_eq!(wrong.fill(layer()).unwrap_err(), WeightsError::Misfit(Box::new(listed.clone())));
+    let listed = Misfit { extra, ..listed };
+    assert_eq!(wrong.fill_exactly(layer()).unwrap_err(), WeightsError::Misfit(Box::new(listed)));
 }
 
 #[test]
@@ -316,6 +344,25 @@ fn pixels_are_restored() {
     let states = [vec![-0.5, 0.0, 0.5, -0.7, 0.7], vec![0.0; 121]].concat();
     let pixels = scaler.inverse(&states);
     assert_eq!(pixels[..5], [0.0, 127.5, 255.0, 0.0, 255.0]);
+}
+
+#[test]
+fn configurations_of_imported_models_round_trip_and_are_not_trained() {
+    for entry in IMPORTED {
+        let config = Config::new("digits", entry.name()).unwrap();
+        config.check().unwrap();
+        assert_eq!(Config::parse(&config.to_toml().unwrap()).unwrap(), config);
+        let root = tempfile::tempdir().unwrap();
+        let folder = folder(root.path(), "run");
+        let error = train(&config, &folder, Mode::Fresh, &mut Silent).unwrap_err();
+        assert!(error.to_string().contains("transport import"), "{error}");
+        for (setting, value) in [("state_range", "[1.0, 0.0]"), ("reading", "3"), ("more", "1")] {
+            let mut wrong = config.clone();
+            let value = toml::from_str::<toml::Table>(&format!("v = {value}")).unwrap();
+            wrong.model.settings.insert(setting.into(), value["v"].clone());
+            assert!(wrong.check().is_err(), "{setting}");
+        }
+    }
 }
 
 /// The common part of the configurations of `tests/torch/networks.py`.
@@ -568,7 +615,7 @@ fn the_published_ddpm_cnn_is_met() {
     let steps: Vec<f64> = (0..50).map(|i| f64::from(1000 - 20 * i)).collect();
     let grid = Grid::of_timesteps(&model.table, &steps, Finish::Clean).unwrap();
     let given = model.given(None);
-    let noise = transport_core::Noise::new(0, 16);
+    let noise = Noise::new(0, 16);
     let mut stepper = Solver::Ddim.on_denoiser(&given, &grid, &noise).unwrap();
     let z = single.tensor(table("fixture_ddim50_z_T.npy"), [16, 784]);
     let x = to_host(drive(&mut *stepper, z, &grid, |_, _, _| {}).unwrap());

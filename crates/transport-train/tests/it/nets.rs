@@ -130,6 +130,7 @@ fn what_does_not_fit_is_refused_by_name() {
         ("net=unet", "multipliers=[1, 2, 2, 2, 2]", "1×1 pixels at level 3"),
         ("net=unet", "channels=0", "channels is 0"),
         ("net=unet", "dropout=1.5", "dropout is 1.5"),
+        ("net=unet", "groups=5", "32 planes at level 0 cannot be normalised in 5 equal groups"),
         ("net=cnn", "dropout=0", "unknown variant `cnn`"),
         ("net=unet", "chanels=8", "unknown field `chanels`"),
     ];

@@ -22,7 +22,7 @@ const RATIO: usize = 4;
 /// # References
 /// Peebles & Xie (2023), "Scalable diffusion models with transformers", §3.2.
 /// # Checked by
-/// `tests/it/networks.rs`
+/// `tests/it/dit.rs`
 #[derive(Module, Debug)]
 pub struct DitBlock {
     modulation: Dense,

@@ -26,7 +26,7 @@ use transport_core::{Noise, Space, Times};
 /// # References
 /// Peebles & Xie (2023), "Scalable diffusion models with transformers".
 /// # Checked by
-/// `tests/it/networks.rs`
+/// `tests/it/dit.rs`
 #[derive(Module, Debug)]
 pub struct Dit {
     input: Dense,

@@ -17,7 +17,7 @@ use transport_core::{Noise, Space};
 /// # References
 /// Vaswani et al. (2017); Ho, Jain & Abbeel (2020), appendix B, for its place in a U-Net.
 /// # Checked by
-/// `tests/it/networks.rs`
+/// `tests/it/unet.rs`
 #[derive(Module, Debug)]
 pub struct Attention {
     group_norm: Option<GroupNorm>,

@@ -79,9 +79,9 @@ pub struct UNetConfig {
 }
 
 impl UNetConfig {
-    /// The network for training: the time as scale and shift, attention on the levels where
-    /// `attended` says so and in the middle, residual resampling where `sides` are even at every
-    /// level, else convolutions.
+    /// The network for training: the time as scale and shift, attention on the levels that are
+    /// `attended` and in the middle, the most groups up to 32 that hold 4 planes or more each,
+    /// convolutions between the sizes ([`UNetConfig::resampled`] for others).
     ///
     /// # References
     /// Dhariwal & Nichol (2021), "Diffusion models beat GANs on image synthesis", §3.
@@ -89,7 +89,7 @@ impl UNetConfig {
     pub fn adm(planes: usize, channels: &[usize], layers: usize, attended: &[bool]) -> Self {
         let level =
             |attention: &bool| Level { attention: *attention, resampling: Resampling::Conv };
-        let groups = channels.iter().copied().fold(32, gcd);
+        let groups = channels.iter().map(|c| (c >> 2).max(1)).fold(32, gcd);
         Self {
             in_channels: planes,
             out_channels: planes,

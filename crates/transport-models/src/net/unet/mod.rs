@@ -35,7 +35,7 @@ use transport_core::{Noise, Space, Times};
 /// Ronneberger, Fischer & Brox (2015); Ho, Jain & Abbeel (2020), appendix B; Dhariwal & Nichol
 /// (2021), §3.
 /// # Checked by
-/// `tests/it/networks.rs`
+/// `tests/it/unet.rs`
 #[derive(Module, Debug)]
 pub struct UNet {
     conv_in: Conv,

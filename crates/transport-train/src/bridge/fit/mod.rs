@@ -50,6 +50,7 @@ fn check(config: &FitConfig) -> Result<(), JoinError> {
         ("depth", config.depth as f64, (1..=1024).contains(&config.depth), "1 to 1024"),
         ("--components", config.components as f64, config.components > 0, whole),
         ("--reflow", config.reflow as f64, config.reflow <= 100, "0 to 100"),
+        ("--rho", config.rho, positive(config.rho), "finite and above 0"),
         ("--lr", config.lr, positive(config.lr), "finite and above 0"),
         ("--sigma", config.sigma, positive(config.sigma), "finite and above 0"),
     ];
@@ -74,6 +75,10 @@ fn suits(config: &FitConfig, laws: usize) -> Result<(), JoinError> {
     }
     if config.pairs.is_some() && config.method.pairs().is_none() {
         let (what, reason) = ("--pairs", "it makes its own pairs, or needs none");
+        return Err(JoinError::Foreign { method, what, reason });
+    }
+    if config.pairs == Some(Pairs::Unbalanced) && !config.method.through_many() {
+        let (what, reason) = ("--pairs unbalanced", "its potentials balance");
         return Err(JoinError::Foreign { method, what, reason });
     }
     if config.reflow > 0 && !(config.method.straight() && laws == 2) {

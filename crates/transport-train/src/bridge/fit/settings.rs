@@ -119,11 +119,13 @@ pub enum Pairs {
     Exact,
     /// By entropic transport with the regularisation `2σ²` of the reference.
     Sinkhorn,
+    /// By unbalanced entropic transport: mass may grow or vanish.
+    Unbalanced,
 }
 
 impl Pairs {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Independent, Self::Exact, Self::Sinkhorn];
+    pub const ALL: [Self; 4] = [Self::Independent, Self::Exact, Self::Sinkhorn, Self::Unbalanced];
 
     /// Its name.
     #[must_use]
@@ -132,6 +134,7 @@ impl Pairs {
             Self::Independent => "independent",
             Self::Exact => "exact",
             Self::Sinkhorn => "sinkhorn",
+            Self::Unbalanced => "unbalanced",
         }
     }
 
@@ -146,9 +149,16 @@ impl Pairs {
         match self {
             Self::Independent => Coupling::Independent,
             Self::Exact => Coupling::Exact,
-            Self::Sinkhorn => Coupling::Sinkhorn { epsilon: 2.0 * sigma * sigma },
+            Self::Sinkhorn | Self::Unbalanced => {
+                Coupling::Sinkhorn { epsilon: 2.0 * sigma * sigma }
+            }
         }
     }
+}
+
+/// The default price.
+fn unit() -> f64 {
+    1.0
 }
 
 /// The settings of a fit.
@@ -174,6 +184,9 @@ pub struct FitConfig {
     /// How batches are paired, where it is not the method's own way.
     #[serde(default)]
     pub pairs: Option<Pairs>,
+    /// The price of mass that grows or vanishes, for unbalanced pairs, in standardised squared units.
+    #[serde(default = "unit")]
+    pub rho: f64,
     /// How often a straight flow is rectified: learned anew on the pairs that it makes.
     #[serde(default)]
     pub reflow: u64,
@@ -197,6 +210,7 @@ impl FitConfig {
             depth: 3,
             components: 20,
             pairs: None,
+            rho: unit(),
             reflow: 0,
             seed: 0,
         }

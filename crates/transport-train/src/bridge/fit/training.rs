@@ -2,7 +2,7 @@
 
 use super::error::JoinError;
 use super::process::{BridgeCard, Process};
-use super::settings::{FitConfig, Method};
+use super::settings::{FitConfig, Method, Pairs};
 use crate::bridge::{
     Alternating, BridgeMatching, Conditional, Coupled, DriftMatching, Ends, FlowAndScoreMatching,
     ImfConfig, InterpolantMatching, LightLoss, LightMatching, Scheme, SnapshotError, Snapshots,
@@ -106,7 +106,11 @@ pub(super) fn train(
         return Err(SnapshotError::Few { found: 0 }.into());
     };
     let blank = Blank::of(card, space);
-    let paths = |blur: f64| Snapshots::new(&card.times, laws.clone(), config.coupling(), blur);
+    let paths = |blur: f64| -> Result<Snapshots, SnapshotError> {
+        let paths = Snapshots::new(&card.times, laws.clone(), config.coupling(), blur)?;
+        let unbalanced = config.pairs == Some(Pairs::Unbalanced);
+        Ok(if unbalanced { paths.unbalanced(config.rho) } else { paths })
+    };
     Ok(match method {
         Method::ICfm | Method::OtCfm => {
             let objective = VelocityMatching(paths(0.0)?);
