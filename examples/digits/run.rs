@@ -9,7 +9,8 @@ pub fn run() -> Result<(Run, Folder), Fault> {
     let mut config = Config::new("digits", "flow-matching")?;
     config.data.context = vec!["label".to_owned()];
     config.model.settings.insert("context_dropout".to_owned(), 0.1.into());
-    config.train.steps = 6000;
+    config.model.settings.insert("width".to_owned(), 192.into());
+    (config.train.steps, config.train.batch_size) = (6000, 128);
     let folder = Folder::new(&std::env::temp_dir().join("transport-digits-by-label"));
     train(&config, &folder, Mode::Resume, &mut Silent)?;
     Ok((Run::open(folder.path())?, folder))

@@ -51,7 +51,7 @@ fn solver(name: &str) -> Result<Solver, CliError> {
 
 fn method(args: &InpaintArgs) -> Result<Method, CliError> {
     match args.method.as_str() {
-        "pigdm" => Ok(Method::PiGdm { variance: args.variance }),
+        "pigdm" => Ok(Method::PiGdm { variance: args.variance, from: 0.1 }),
         "dps" => Ok(Method::Dps { scale: args.scale }),
         "replacement" => Ok(Method::Replacement { resample: args.resample }),
         name => Err(unknown("method", name, &["pigdm", "dps", "replacement"])),

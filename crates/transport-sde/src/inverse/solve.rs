@@ -8,7 +8,7 @@ use crate::grid::Grid;
 use crate::guide::{Steered, Strength};
 use crate::method::Solver;
 use burn::tensor::Tensor;
-use transport_core::{Denoiser, Noise};
+use transport_core::{Denoiser, Interval, Noise};
 
 /// How the observation enters.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +27,10 @@ pub enum Method {
     PiGdm {
         /// The variance of a coordinate of the data, in the model's space.
         variance: f64,
+        /// The `α/σ` from which on the gradient is used; 0 for always. Where the state hardly knows
+        /// the data, the derivative of a learned denoiser is its error over α: the steps there are
+        /// left unguided, which shifts the start by `from` standard deviations at most.
+        from: f64,
     },
 }
 
@@ -43,8 +47,11 @@ impl Method {
                 ("the observation's noise", noise, "0 for replacement, which takes it as exact")
             }
             Self::Dps { scale } if !positive(scale) => ("scale", scale, "a finite number above 0"),
-            Self::PiGdm { variance } if !positive(variance) => {
+            Self::PiGdm { variance, .. } if !positive(variance) => {
                 ("the data's variance", variance, "a finite number above 0")
+            }
+            Self::PiGdm { from, .. } if !(0.0..=1.0).contains(&from) => {
+                ("from", from, "between 0 and 1")
             }
             _ => return Ok(()),
         };
@@ -86,9 +93,9 @@ impl<D: Denoiser, O: Operator> Posterior<'_, D, O> {
         let (model, observation) = (self.model, self.observation);
         let wrong = || InverseError::Solver { solver: solver.name() };
         match self.method {
-            Method::PiGdm { variance } => {
+            Method::PiGdm { variance, from } => {
                 let guidance = PiGdm { model, observation, variance };
-                let steered = Steered { model, guidance, strength: Strength::FULL };
+                let steered = Steered { model, guidance, strength: strength(model, from) };
                 let mut stepper = solver.on_denoiser(&steered, grid, noise).ok_or_else(wrong)?;
                 Ok(drive(&mut *stepper, z, grid, |_, _, _| {})?)
             }
@@ -110,4 +117,14 @@ impl<D: Denoiser, O: Operator> Posterior<'_, D, O> {
             }
         }
     }
+}
+
+/// The weight 1 from the time at which `α/σ = from`.
+fn strength(model: &impl Denoiser, from: f64) -> Strength {
+    if from == 0.0 {
+        return Strength::FULL;
+    }
+    let start = model.schedule().time_of_log_snr(from.ln());
+    // A schedule that begins later is guided from its start.
+    Strength::within(1.0, Interval { start, end: 1.0 }).unwrap_or(Strength::FULL)
 }

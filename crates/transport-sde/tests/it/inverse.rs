@@ -120,7 +120,7 @@ fn pigdm_is_exact_for_an_isotropic_gaussian() {
     let schedule = Noising::new(Vp::default());
     let model = OracleFlow { law, schedule };
     let run = |variance, s, solver, steps| {
-        let how = (Method::PiGdm { variance }, solver, steps);
+        let how = (Method::PiGdm { variance, from: 0.0 }, solver, steps);
         worst(&draws(&model, operator(), &y, s, how), &mean, &covariance)
     };
     for (solver, steps) in [(Solver::Ddim, 400), (Solver::Dpmpp2M, 60), (Solver::Ddpm, 400)] {
@@ -160,7 +160,7 @@ fn unseen(method: Method, solver: Solver, steps: usize) -> (f64, f64) {
 fn biases_on_a_correlated_pair_are_as_stated() {
     let plain = unseen(Method::Replacement { resample: 1 }, Solver::Ddpm, 100);
     let repaint = unseen(Method::Replacement { resample: 5 }, Solver::Ddpm, 100);
-    let pigdm = unseen(Method::PiGdm { variance: 1.0 }, Solver::Ddpm, 100);
+    let pigdm = unseen(Method::PiGdm { variance: 1.0, from: 0.0 }, Solver::Ddpm, 100);
     let dps = unseen(Method::Dps { scale: 0.3 }, Solver::Ddpm, 100);
     println!("replacement {plain:.3?}, resampled {repaint:.3?}, pigdm {pigdm:.3?}, dps {dps:.3?}");
     let gap = |(mean, std): (f64, f64)| (mean - RHO).abs().max((std - 0.6).abs());
@@ -170,7 +170,8 @@ fn biases_on_a_correlated_pair_are_as_stated() {
     assert!(gap(dps) < 0.3, "{dps:?}");
 }
 
-/// Two modes, the first coordinate seen with noise: which mode it is must come out. The posterior by
+/// Two modes, the first coordinate seen with noise: which mode it is must come out, up to the bias that
+/// the page states (ΠGDM's Gaussian is too wide for one mode and too narrow for two). The posterior by
 /// importance sampling of a million draws of the prior.
 #[test]
 fn the_modes_of_a_mixture_get_their_weights() {
@@ -203,12 +204,12 @@ fn the_modes_of_a_mixture_get_their_weights() {
                 }
             }
         };
-        let x = run((Method::PiGdm { variance: 1.0 }, Solver::Ddpm, 100));
+        let x = run((Method::PiGdm { variance: 1.0, from: 0.0 }, Solver::Ddpm, 100));
         let above = x.chunks_exact(2).filter(|row| row[1] > 0.0).count() as f64 / N as f64;
         let (m, _) = mean_and_covariance(&x, 2);
         println!("upper mode {above:.3} for {upper:.3}, mean {:.3} for {mean:.3}", m[1]);
-        assert!((above - upper).abs() < 0.08, "{above} for {upper}");
-        assert!((m[1] - mean).abs() < 0.15, "{} for {mean}", m[1]);
+        assert!(above > 0.55 && (above - upper).abs() < 0.1, "{above} for {upper}");
+        assert!(m[1] > 0.1 && (m[1] - mean).abs() < 0.25, "{} for {mean}", m[1]);
     }
 }
 
@@ -270,7 +271,8 @@ fn bad_problems_are_refused() {
         Method::Replacement { resample: 0 },
         Method::Dps { scale: 0.0 },
         Method::Dps { scale: f64::NAN },
-        Method::PiGdm { variance: -1.0 },
+        Method::PiGdm { variance: -1.0, from: 0.0 },
+        Method::PiGdm { variance: 1.0, from: f64::NAN },
     ] {
         assert!(matches!(method.check(0.0), Err(InverseError::Setting { .. })), "{method:?}");
     }

@@ -33,7 +33,7 @@ impl Default for Conditioning {
             draws: 1,
             seed: 0,
             plan: SampleConfig { solver: Solver::Ddpm, steps: 100 },
-            method: Method::PiGdm { variance: 1.0 },
+            method: Method::PiGdm { variance: 1.0, from: 0.1 },
             noise: 0.0,
             given: Vec::new(),
         }
