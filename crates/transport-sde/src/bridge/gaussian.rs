@@ -55,21 +55,30 @@ pub enum BridgeError {
     Law(#[from] LawError),
 }
 
+/// The dimension of two ends that a reference of a variance can join.
+pub(super) fn joined(
+    source: &Gaussian,
+    target: &Gaussian,
+    variance: f64,
+) -> Result<usize, BridgeError> {
+    let (source_dim, target_dim) = (source.dim(), target.dim());
+    if source_dim != target_dim {
+        return Err(BridgeError::Dimensions { source_dim, target_dim });
+    }
+    if !(variance > 0.0 && variance.is_finite()) {
+        return Err(BridgeError::Variance { value: variance });
+    }
+    Ok(source_dim)
+}
+
 impl GaussianBridge {
     /// The bridge from `source` to `target` whose reference has variance `variance = σ²`.
     ///
     /// # Errors
     /// [`BridgeError`] when the dimensions differ or the variance is not above 0.
     pub fn new(source: Gaussian, target: Gaussian, variance: f64) -> Result<Self, BridgeError> {
-        let (source_dim, target_dim) = (source.dim(), target.dim());
-        if source_dim != target_dim {
-            return Err(BridgeError::Dimensions { source_dim, target_dim });
-        }
-        if !(variance > 0.0 && variance.is_finite()) {
-            return Err(BridgeError::Variance { value: variance });
-        }
-        let cross =
-            cross_covariance(source.covariance(), target.covariance(), source_dim, variance);
+        let dim = joined(&source, &target, variance)?;
+        let cross = cross_covariance(source.covariance(), target.covariance(), dim, variance);
         Ok(Self { source, target, variance, cross })
     }
 

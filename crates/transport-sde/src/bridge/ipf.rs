@@ -1,6 +1,6 @@
 //! Iterative proportional fitting between two Gaussians, in closed form.
 
-use super::gaussian::BridgeError;
+use super::gaussian::{BridgeError, joined};
 use transport_core::law::{Gaussian, PointLaw};
 use transport_core::linalg::{of_symmetric, product, transpose};
 
@@ -42,13 +42,7 @@ impl GaussianIpf {
     /// # Errors
     /// [`BridgeError`] when the dimensions differ or the variance is not above 0.
     pub fn new(source: Gaussian, target: Gaussian, variance: f64) -> Result<Self, BridgeError> {
-        let (source_dim, target_dim) = (source.dim(), target.dim());
-        if source_dim != target_dim {
-            return Err(BridgeError::Dimensions { source_dim, target_dim });
-        }
-        if !(variance > 0.0 && variance.is_finite()) {
-            return Err(BridgeError::Variance { value: variance });
-        }
+        let source_dim = joined(&source, &target, variance)?;
         let (mean, cross) = (source.mean().to_vec(), source.covariance().to_vec());
         let own = |(k, v): (usize, &f64)| v + if is_own(k, source_dim) { variance } else { 0.0 };
         let moved = cross.iter().enumerate().map(own).collect();

@@ -5,6 +5,7 @@ use super::annealing::Annealing;
 use super::chunks::chunked;
 use super::dynamics_net::{Missing, Net, NetName};
 use super::dynamics_settings::{HeadName, Loss, Settings, TimesName, WeightingName};
+use super::integrated::Integrated;
 use super::{Capabilities, Conditions, Entry, Generator, OpenError, Seen, Way};
 use crate::canvas;
 use crate::config::{Config, ConfigError, SampleConfig};
@@ -21,14 +22,10 @@ use transport_core::schedule::Named;
 use transport_core::{Denoiser, Head, Noise, Schedule, ScoredField, Space};
 use transport_models::{Dynamics, Given};
 use transport_sde::dynamics::Epsilon;
-use transport_sde::flow::record;
 use transport_sde::guide::{self, ClassifierFree, Strength};
 use transport_sde::inverse::{InverseError, Mask, Observation, Operator, Posterior};
 use transport_sde::likelihood::{Hutchinson, Variational};
-use transport_sde::{
-    Family as Stochastic, Finish, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, Spacing,
-    drive,
-};
+use transport_sde::{Finish, Grid, SolveError, Solver, SolverKind, Spacing};
 
 /// A registered model made of a [`Dynamics`].
 #[derive(Clone, Copy, Debug)]
@@ -250,35 +247,9 @@ impl Flowing {
             let states = annealing.states(start, knots, &path)?;
             return Ok(states.into_iter().map(to_host).collect());
         }
-        let states = match solver.kind() {
-            SolverKind::Ode => {
-                let flow = OdeFlow { field: given, grid, solver };
-                match knots {
-                    None => vec![flow.solve(start)?],
-                    Some(knots) => flow.solve_trace(start, knots)?.states,
-                }
-            }
-            SolverKind::Sde => {
-                let schedule = self.model.schedule();
-                let sde = Stochastic { field: given, schedule, epsilon: self.epsilon() };
-                let flow = SdeFlow { sde, grid, solver };
-                match knots {
-                    None => vec![flow.solve(start, &path)?],
-                    Some(knots) => flow.solve_trace(start, knots, &path)?.states,
-                }
-            }
-            SolverKind::Diffusion => {
-                let steps = knots.map_or(grid.clone(), |knots| grid.with_knots(knots));
-                // The kind was asked for.
-                #[allow(clippy::expect_used)]
-                let mut stepper =
-                    solver.on_denoiser(&given, &steps, &path).expect("a diffusion sampler");
-                match knots {
-                    None => vec![drive(&mut *stepper, start, &grid, |_, _, _| {})?],
-                    Some(knots) => record(&mut *stepper, start, &grid, knots)?.states,
-                }
-            }
-        };
+        let (schedule, epsilon) = (self.model.schedule(), self.epsilon());
+        let whole = Integrated { field: given, schedule, epsilon, grid, solver };
+        let states = whole.states(start, knots, &path)?;
         Ok(states.into_iter().map(to_host).collect())
     }
 

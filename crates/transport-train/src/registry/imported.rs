@@ -1,6 +1,7 @@
 //! The models that come with others' weights: a network of images on the timesteps of a table.
 
 use super::chunks::chunked;
+use super::integrated::Integrated;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::problem::{Problem, Shape};
@@ -16,11 +17,7 @@ use transport_data::ImageShape;
 use transport_models::net::{DdpmCnn, DdpmCnnConfig, Pixels, UNet, UNetConfig, UNetError};
 use transport_models::tabled::{GivenTabled, ImageNet, Reading, Tabled};
 use transport_sde::dynamics::Epsilon;
-use transport_sde::flow::record;
-use transport_sde::{
-    Family as Stochastic, Finish, Grid, OdeFlow, SdeFlow, SolveError, Solver, SolverKind, Spacing,
-    drive,
-};
+use transport_sde::{Finish, Grid, SolveError, Solver, SolverKind, Spacing};
 
 /// The family of `ddpm_mnist_cnn`.
 pub static DDPM_CNN: Family = Family {
@@ -408,36 +405,14 @@ impl Sampling {
         knots: Option<&[f64]>,
     ) -> Result<Vec<Tensor<2>>, SolveError> {
         let start = noise.purpose("reference").normal(self.dim, &self.space);
-        let (grid, solver, path) = (self.grid(plan), plan.solver, noise.purpose("path"));
-        match solver.kind() {
-            SolverKind::Ode => {
-                let flow = OdeFlow { field: given, grid, solver };
-                match knots {
-                    None => Ok(vec![flow.solve(start)?]),
-                    Some(knots) => Ok(flow.solve_trace(start, knots)?.states),
-                }
-            }
-            SolverKind::Sde => {
-                let (schedule, epsilon) = (&self.model.table, Epsilon::Reversal(1.0));
-                let flow =
-                    SdeFlow { sde: Stochastic { field: given, schedule, epsilon }, grid, solver };
-                match knots {
-                    None => Ok(vec![flow.solve(start, &path)?]),
-                    Some(knots) => Ok(flow.solve_trace(start, knots, &path)?.states),
-                }
-            }
-            SolverKind::Diffusion => {
-                let steps = knots.map_or(grid.clone(), |knots| grid.with_knots(knots));
-                // The kind was asked for.
-                #[allow(clippy::expect_used)]
-                let mut stepper =
-                    solver.on_denoiser(&given, &steps, &path).expect("a diffusion sampler");
-                match knots {
-                    None => Ok(vec![drive(&mut *stepper, start, &grid, |_, _, _| {})?]),
-                    Some(knots) => Ok(record(&mut *stepper, start, &grid, knots)?.states),
-                }
-            }
-        }
+        let whole = Integrated {
+            field: given,
+            schedule: &self.model.table,
+            epsilon: Epsilon::Reversal(1.0),
+            grid: self.grid(plan),
+            solver: plan.solver,
+        };
+        whole.states(start, knots, &noise.purpose("path"))
     }
 
     fn paths(

@@ -15,6 +15,7 @@ mod gan;
 mod gaussian;
 mod image_flow;
 pub mod imported;
+mod integrated;
 mod one_step;
 mod unread;
 mod vae;
