@@ -1,7 +1,6 @@
 //! Log-densities along a flow, chunk by chunk: exact or by probes, on fixed or chosen steps.
 
-use super::chunks::chunked;
-use burn::tensor::Tensor;
+use super::chunks::{chunked, states};
 use std::ops::Range;
 use transport_core::device::to_host;
 use transport_core::law::Gaussian;
@@ -100,7 +99,7 @@ impl Along<'_> {
         let parts = chunked(self.space, n, size, |rows| {
             let flow =
                 OdeFlow { field: field(&rows), grid: self.grid.clone(), solver: solver.clone() };
-            let pulled = flow.try_pull(self.states(x, &rows));
+            let pulled = flow.try_pull(states(x, self.dim, &rows, self.space));
             let (z, log_det) = pulled.map_err(|error| error.in_batch(rows.start))?;
             Ok(to_host(self.reference.log_prob(z) + log_det))
         })?;
@@ -119,15 +118,11 @@ impl Along<'_> {
             let flow =
                 OdeFlow { field: field(&rows), grid: self.grid.clone(), solver: solver.clone() };
             let law = EstimatedDensity { reference: self.reference.clone(), flow, trace };
-            let found = law.try_estimate(self.states(x, &rows), &noise.rows(rows.clone()));
+            let found =
+                law.try_estimate(states(x, self.dim, &rows, self.space), &noise.rows(rows.clone()));
             let (values, errors) = found.map_err(|error| error.in_batch(rows.start))?;
             Ok((to_host(values), to_host(errors.0)))
         })?;
         Ok(Estimated::joined(parts))
-    }
-
-    fn states(&self, x: &[f64], rows: &Range<usize>) -> Tensor<2> {
-        let d = self.dim;
-        self.space.tensor(x[rows.start * d..rows.end * d].to_vec(), [rows.len(), d])
     }
 }

@@ -1,5 +1,6 @@
 //! Rows in chunks, a thread each on host devices: a row's result does not depend on its chunk.
 
+use burn::tensor::Tensor;
 use rayon::prelude::*;
 use std::ops::Range;
 use transport_core::Space;
@@ -26,4 +27,29 @@ pub(crate) fn chunked<T: Send, E: Send>(
     } else {
         chunks.into_iter().map(&f).collect()
     }
+}
+
+/// The contexts of some rows, `[rows, columns]`, out of those of all.
+pub(super) fn contexts(
+    all: Option<&[f32]>,
+    columns: usize,
+    rows: &Range<usize>,
+    space: &Space,
+) -> Option<Tensor<2>> {
+    let part = &all?[rows.start * columns..rows.end * columns];
+    Some(space.tensor_f32(part.to_vec(), [rows.len(), columns]))
+}
+
+/// Some rows, `[rows, d]`, of states that stand row after row.
+pub(super) fn states(x: &[f64], d: usize, rows: &Range<usize>, space: &Space) -> Tensor<2> {
+    space.tensor(x[rows.start * d..rows.end * d].to_vec(), [rows.len(), d])
+}
+
+/// All rows at each of `count` times, from the times of each chunk.
+pub(super) fn by_time(chunks: Vec<Vec<Vec<f64>>>, count: usize) -> Vec<Vec<f64>> {
+    let mut whole = vec![Vec::new(); count];
+    for chunk in chunks {
+        whole.iter_mut().zip(chunk).for_each(|(all, part)| all.extend(part));
+    }
+    whole
 }

@@ -1,7 +1,7 @@
 //! The continuous normalizing flow, trained by maximum likelihood.
 
 use super::along::{Along, Estimated, density_solver};
-use super::chunks::chunked;
+use super::chunks::{by_time, chunked, contexts};
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::ContinuousLikelihood;
@@ -248,10 +248,7 @@ struct Continuous {
 
 impl Continuous {
     fn given(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Velocity<'_> {
-        let c = self.context;
-        self.model.given(context.map(|values| {
-            self.space.tensor_f32(values[rows.start * c..rows.end * c].to_vec(), [rows.len(), c])
-        }))
+        self.model.given(contexts(context, self.context, rows, &self.space))
     }
 
     /// Equal steps from the reference to the data.
@@ -311,11 +308,7 @@ impl Continuous {
             let found = flow.solve_trace(start, knots).map_err(|e| e.in_batch(rows.start))?;
             Ok::<_, SolveError>(found.states.into_iter().map(to_host).collect::<Vec<_>>())
         })?;
-        let mut whole = vec![Vec::with_capacity(noise.len() * self.dim); knots.len()];
-        for part in parts {
-            whole.iter_mut().zip(part).for_each(|(all, states)| all.extend(states));
-        }
-        Ok(whole)
+        Ok(by_time(parts, knots.len()))
     }
 }
 

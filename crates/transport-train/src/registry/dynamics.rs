@@ -2,7 +2,7 @@
 
 use super::along::{Along, Estimated, density_solver};
 use super::annealing::Annealing;
-use super::chunks::chunked;
+use super::chunks::{by_time, chunked, contexts, states};
 use super::dynamics_net::{Missing, Net, NetName};
 use super::dynamics_settings::{HeadName, Loss, Settings, TimesName, WeightingName};
 use super::integrated::Integrated;
@@ -178,10 +178,9 @@ struct Flowing {
 
 impl Flowing {
     fn given(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Given<'_> {
-        let c = self.context;
-        let Some(values) = context else { return self.unconditional(rows.len()) };
-        let part = values[rows.start * c..rows.end * c].to_vec();
-        let part = self.space.tensor_f32(part, [rows.len(), c]);
+        let Some(part) = contexts(context, self.context, rows, &self.space) else {
+            return self.unconditional(rows.len());
+        };
         let null = vec![false; rows.len()];
         self.model.given(Some(if self.nullable { with_null(part, &null) } else { part }))
     }
@@ -274,12 +273,7 @@ impl Flowing {
             };
             paths.map_err(|error| error.in_batch(first))
         })?;
-        let count = knots.map_or(1, <[f64]>::len);
-        let mut whole = vec![Vec::with_capacity(noise.len() * self.dim); count];
-        for chunk in chunks {
-            whole.iter_mut().zip(chunk).for_each(|(all, part)| all.extend(part));
-        }
-        Ok(whole)
+        Ok(by_time(chunks, knots.map_or(1, <[f64]>::len)))
     }
 }
 
@@ -382,8 +376,7 @@ impl Generator for Flowing {
         let grid = self.grid(&SampleConfig { solver, ..*plan });
         let parts = chunked(&self.space, x.len() / self.dim, self.chunk, |rows| {
             let given = self.given(context, &rows);
-            let values = x[rows.start * self.dim..rows.end * self.dim].to_vec();
-            let x = self.space.tensor(values, [rows.len(), self.dim]);
+            let x = states(x, self.dim, &rows, &self.space);
             let unit = self.reference_std();
             Ok(to_host(match way {
                 Way::ToNoise => guide::encode(given, &grid, solver, x)?.div_scalar(unit),
@@ -421,12 +414,9 @@ impl Generator for Flowing {
         levels: Variational,
         noise: &Noise,
     ) -> Result<Option<Estimated>, SolveError> {
-        let d = self.dim;
         let parts = chunked(&self.space, noise.len(), self.chunk, |rows| {
-            let states = x[rows.start * d..rows.end * d].to_vec();
-            let states = self.space.tensor(states, [rows.len(), d]);
-            let found =
-                levels.bound(&self.given(context, &rows), &states, &noise.rows(rows.clone()));
+            let x = states(x, self.dim, &rows, &self.space);
+            let found = levels.bound(&self.given(context, &rows), &x, &noise.rows(rows.clone()));
             let (values, errors) = found.map_err(|error| error.in_batch(rows.start))?;
             Ok::<_, SolveError>((to_host(values), to_host(errors.0)))
         })?;

@@ -1,6 +1,6 @@
 //! The normalizing flows.
 
-use super::chunks::chunked;
+use super::chunks::{chunked, contexts, states};
 use super::one_step::finite;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
@@ -224,12 +224,8 @@ struct Normalizing {
 }
 
 impl Normalizing {
-    fn context(&self, context: Option<&[f32]>, rows: &Range<usize>) -> Option<Tensor<2>> {
-        let c = self.context;
-        context.map(|values| {
-            let part = values[rows.start * c..rows.end * c].iter().map(|v| f64::from(*v));
-            self.space.tensor(part.collect(), [rows.len(), c])
-        })
+    fn context(&self, all: Option<&[f32]>, rows: &Range<usize>) -> Option<Tensor<2>> {
+        contexts(all, self.context, rows, &self.space)
     }
 }
 
@@ -263,8 +259,7 @@ impl Generator for Normalizing {
         let d = self.dim;
         let parts = chunked(&self.space, x.len() / d, CHUNK, |rows| {
             let context = self.context(context, &rows);
-            let values = x[rows.start * d..rows.end * d].to_vec();
-            let x = self.space.tensor(values, [rows.len(), d]);
+            let x = states(x, d, &rows, &self.space);
             let values = to_host(self.model.log_prob(x, context.as_ref()));
             // Outside the support of a bounded law the log-density is −∞.
             match values.iter().position(|v| v.is_nan() || *v == f64::INFINITY) {

@@ -1,7 +1,7 @@
 //! The generative adversarial networks.
 
-use super::chunks::chunked;
-use super::one_step::{contexts, finite};
+use super::chunks::{chunked, contexts};
+use super::one_step::finite;
 use super::unread::{Choice, unread};
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty};

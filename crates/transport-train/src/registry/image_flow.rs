@@ -3,8 +3,8 @@
 mod canvas;
 
 use self::canvas::Canvas;
-use super::chunks::chunked;
-use super::one_step::{contexts, finite};
+use super::chunks::{chunked, contexts};
+use super::one_step::finite;
 use super::unread::unread;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;

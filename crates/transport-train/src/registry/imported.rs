@@ -1,6 +1,6 @@
 //! The models that come with others' weights: a network of images on the timesteps of a table.
 
-use super::chunks::chunked;
+use super::chunks::{by_time, chunked, contexts};
 use super::integrated::Integrated;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
@@ -365,10 +365,7 @@ struct Sampling {
 
 impl Sampling {
     fn given(&self, context: Option<&[f32]>, rows: &Range<usize>) -> GivenTabled<'_> {
-        let c = self.context;
-        self.model.given(context.map(|values| {
-            self.space.tensor_f32(values[rows.start * c..rows.end * c].to_vec(), [rows.len(), c])
-        }))
+        self.model.given(contexts(context, self.context, rows, &self.space))
     }
 
     /// For a diffusion sampler the timesteps `round((T − u)(1 − i/n)) − 1 + u`, `u` unused, and the
@@ -423,15 +420,12 @@ impl Sampling {
         knots: Option<&[f64]>,
     ) -> Result<Vec<Vec<f64>>, SolveError> {
         let chunks = chunked(&self.space, noise.len(), CHUNK, |rows| {
-            let given = self.given(context, &rows);
-            let states = self.integrate(&noise.rows(rows), given, plan, knots)?;
-            Ok(states.into_iter().map(to_host).collect::<Vec<_>>())
+            let (given, first) = (self.given(context, &rows), rows.start);
+            let states = self.integrate(&noise.rows(rows), given, plan, knots);
+            let states = states.map_err(|error| error.in_batch(first))?;
+            Ok::<_, SolveError>(states.into_iter().map(to_host).collect::<Vec<_>>())
         })?;
-        let mut whole = vec![Vec::new(); knots.map_or(1, <[f64]>::len)];
-        for chunk in chunks {
-            whole.iter_mut().zip(chunk).for_each(|(all, part)| all.extend(part));
-        }
-        Ok(whole)
+        Ok(by_time(chunks, knots.map_or(1, <[f64]>::len)))
     }
 }
 

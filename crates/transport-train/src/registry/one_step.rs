@@ -1,20 +1,7 @@
 //! Maps that are one step from the reference (t = 0) to the data (t = 1).
 
-use burn::tensor::Tensor;
 use std::ops::Range;
-use transport_core::Space;
 use transport_sde::SolveError;
-
-/// The contexts of some rows, `[rows, columns]`, out of those of all.
-pub(super) fn contexts(
-    all: Option<&[f32]>,
-    columns: usize,
-    rows: &Range<usize>,
-    space: &Space,
-) -> Option<Tensor<2>> {
-    let part = &all?[rows.start * columns..rows.end * columns];
-    Some(space.tensor_f32(part.to_vec(), [rows.len(), columns]))
-}
 
 /// The values of some rows, as many for each, if all are finite.
 ///

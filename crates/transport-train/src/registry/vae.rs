@@ -1,7 +1,7 @@
 //! The variational autoencoder.
 
-use super::chunks::chunked;
-use super::one_step::{contexts, finite};
+use super::chunks::{chunked, contexts, states};
+use super::one_step::finite;
 use super::unread::unread;
 use super::{Bound, Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
@@ -432,8 +432,7 @@ impl Generator for Decoding {
     ) -> Result<Option<Bound>, SolveError> {
         let d = self.dim;
         let parts = chunked(&self.space, x.len() / d, CHUNK, |rows| {
-            let values = x[rows.start * d..rows.end * d].to_vec();
-            let x = self.space.tensor(values, [rows.len(), d]);
+            let x = states(x, d, &rows, &self.space);
             let law = self.model.given(self.context(context, &rows), draws);
             let (value, error) = law.estimate(x, &noise.rows(rows.clone()));
             Ok((finite(to_host(value), &rows)?, to_host(error.0)))
