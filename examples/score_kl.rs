@@ -1,10 +1,10 @@
-//! KL(p ‖ q) of a trained diffusion on a 2-D law with a known density, by paired log p − log q on
+//! KL(p ‖ q) of a trained diffusion or continuous flow on a 2-D law with a known density, by paired log p − log q on
 //! 50,000 fresh points, log q along the probability flow with the exact divergence.
 //!
 //! cargo run --release --example score_kl -- LAW MODEL STEPS SEED [KEY=VALUE ...]
 //!
 //! LAW is `8gaussians`, `unequal` (a mixture of five unlike Gaussians), `rings` or `checkerboard`;
-//! MODEL a diffusion of the registry; KEY `lr`, `batch`, `ema`, `points`, `solver` and `solve` (the method and the
+//! MODEL a diffusion of the registry, or `ffjord`; KEY `lr`, `batch`, `ema`, `points`, `solver` and `solve` (the method and the
 //! steps of the flow), `test` (fresh points) or a setting of the model, such as `width` or `weighting`.
 use transport::core::device::{select, to_host};
 use transport::core::law::plane::{Checkerboard, Rings};

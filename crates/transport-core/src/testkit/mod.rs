@@ -43,6 +43,13 @@ pub struct Violation {
     pub place: String,
 }
 
+/// The greater of two, NaN if one is: what a largest error is folded with, since [`f64::max`] would
+/// leave NaN out.
+#[must_use]
+pub fn max_or_nan(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a >= b { a } else { b }
+}
+
 /// `Err` when `got` and `expected` differ by more than `tolerance (1 + |expected|)`.
 fn close(
     property: &'static str,

@@ -3,6 +3,7 @@
 
 use crate::spaces;
 use burn::tensor::Tensor;
+use transport_core::testkit::max_or_nan;
 use transport_core::{Noise, Space, device::to_host};
 use transport_kernels::convolution::{
     Kernel, composed_convolve, composed_transpose, convolve, transpose,
@@ -82,7 +83,7 @@ fn of<const D: usize>(
 fn gap(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let size = b.iter().fold(1e-300, |m: f64, v| m.max(v.abs()));
-    a.iter().zip(b).fold(0.0, |m: f64, (a, b)| m.max((a - b).abs())) / size
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, max_or_nan) / size
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn the_derivative_along_a_direction_is_the_difference() {
     }
 }
 
-/// The gradient of `Σ y cos` in the weights, along a direction in the space of all weights.
+/// The gradient of `0.3 Σ y²` in the weights, along a direction in the space of all weights.
 #[test]
 fn gradients_are_differences() {
     let (_, space) = spaces();

@@ -6,6 +6,7 @@ use transport_core::device::to_host;
 use transport_core::law::{Gaussian, Law, Mixture, OracleFlow};
 use transport_core::process::{Cosine, Edm, Ve, Vp};
 use transport_core::schedule::{Noising, Rectified, Schedule};
+use transport_core::testkit::max_or_nan;
 use transport_core::{Interval, Noise};
 use transport_sde::method::diffusion::*;
 use transport_sde::{DiffusionFlow, Finish, Grid, Spacing};
@@ -148,8 +149,9 @@ fn ddim_with_eta_1_is_ddpm() {
         let sigma = schedule.at(grid.times()[0]).sigma;
         let z = noise.purpose("start").normal(1, &space()).mul_scalar(sigma);
         let end = |x: Tensor<2>| to_host(x);
-        let gap =
-            |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let gap = |a: &[f64], b: &[f64]| {
+            a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, max_or_nan)
+        };
         let ddim = DiffusionFlow::new(&denoiser, grid.clone(), Ddim { eta: 1.0 }).unwrap();
         let ddim = end(ddim.solve(z.clone(), &noise).unwrap());
         let run = |variance| {

@@ -3,6 +3,7 @@
 use crate::space;
 use burn::tensor::Tensor;
 use transport_core::law::Gaussian;
+use transport_core::testkit::max_or_nan;
 use transport_core::{Interval, LinearSde, Times, process::Vp};
 use transport_sde::fokker_planck::{
     Axis, FokkerPlanck, FokkerPlanckError, Generator, Mesh, Noised, Scheme,
@@ -183,7 +184,7 @@ fn drift_of(sde: &dyn Sde, mesh: &Mesh, start: &[f64]) -> f64 {
     let changes = schemes.map(|scheme| {
         let end = solve(sde, mesh, scheme, start, &uniform(100.0, 200));
         let gaps = end.iter().zip(start).map(|(a, b)| (a / b - 1.0).abs());
-        gaps.fold(0.0, f64::max)
+        gaps.fold(0.0, max_or_nan)
     });
     changes[0].max(changes[1])
 }

@@ -2,6 +2,7 @@
 
 use transport_core::law::Gaussian;
 use transport_core::linalg::{cholesky, gram, invert_lower};
+use transport_core::testkit::max_or_nan;
 use transport_sde::bridge::{BridgeError, GaussianBridge, GaussianIpf};
 use transport_sde::dynamics::gaussian_divergence;
 
@@ -20,7 +21,7 @@ fn iterates(count: usize) -> Vec<GaussianIpf> {
 }
 
 fn gap(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, max_or_nan)
 }
 
 /// An iterate has the target's law after an odd number of halves, the source's after an even one, to

@@ -7,6 +7,7 @@ use transport_core::law::{Gaussian, Law, Mixture, OracleFlow};
 use transport_core::process::Vp;
 use transport_core::schedule::{Noising, Rectified, Schedule};
 use transport_core::testkit::jvp_is_the_derivative;
+use transport_core::testkit::max_or_nan;
 use transport_core::{Denoiser, Field, Interval, Noise, Prediction, ScoredField, Times};
 use transport_sde::dynamics::Epsilon;
 use transport_sde::guide::*;
@@ -38,7 +39,7 @@ fn points() -> Tensor<2> {
 }
 
 fn far(a: Tensor<2>, b: Tensor<2>) -> f64 {
-    to_host((a - b).abs()).into_iter().fold(0.0, f64::max)
+    to_host((a - b).abs()).into_iter().fold(0.0, max_or_nan)
 }
 
 fn free<S: Schedule + Copy>(

@@ -4,6 +4,7 @@ use transport_core::device::{Space, select, to_host};
 use transport_core::law::{Density, Gaussian, Law};
 use transport_core::linalg::mean_and_covariance;
 use transport_core::map::Transport;
+use transport_core::testkit::max_or_nan;
 use transport_core::{Interval, Noise, Schedule, ScoredField, Times};
 use transport_sde::bridge::{Blur, BridgeError, GaussianInterpolant};
 use transport_sde::dynamics::Epsilon;
@@ -125,7 +126,7 @@ fn every_amount_of_noise_ends_in_the_target() {
         let spread = (0..2).map(|i| {
             ((cov[3 * i] - own(i)).abs() - 0.02 * own(i)) / (own(i) * (2.0 / n as f64).sqrt())
         });
-        mean.chain(spread).fold(0.0, f64::max)
+        mean.chain(spread).fold(0.0, max_or_nan)
     };
     for blur in BLURS {
         for c in [0.5, 2.0] {

@@ -7,6 +7,7 @@ use transport_core::device::to_host;
 use transport_core::law::{Density, Gaussian, Law, Mixture, OracleFlow, Score};
 use transport_core::process::Ve;
 use transport_core::schedule::Noising;
+use transport_core::testkit::max_or_nan;
 use transport_core::{Noise, Space};
 use transport_sde::langevin::*;
 
@@ -187,7 +188,7 @@ fn balance(transition: &dyn Transition, step: f64) -> f64 {
         let n = n as f64;
         (count - n * p).abs() / (n * p * (1.0 - p)).sqrt()
     };
-    pairs.map(flow).chain((0..6).map(deviation)).fold(0.0, f64::max)
+    pairs.map(flow).chain((0..6).map(deviation)).fold(0.0, max_or_nan)
 }
 
 /// 21 deviations, each beyond 4.5 with probability 7e-6.

@@ -6,6 +6,7 @@ use transport_core::law::{Gaussian, Law, Mixture, OracleFlow};
 use transport_core::process::Vp;
 use transport_core::schedule::{Noising, Rectified, Schedule};
 use transport_core::testkit::draws_are_normal;
+use transport_core::testkit::max_or_nan;
 use transport_core::{Noise, Space};
 use transport_sde::guide::{decode, encode, slerp};
 use transport_sde::{Grid, Solver};
@@ -21,7 +22,7 @@ fn encoding_is_undone_and_codes_are_normal() {
         let grid = Grid::uniform(schedule.domain(), steps).unwrap();
         let z = encode(&field, &grid, Solver::Heun, x.clone()).unwrap();
         let back = decode(&field, &grid, Solver::Heun, z.clone()).unwrap();
-        (to_host((back - x.clone()).abs()).into_iter().fold(0.0, f64::max), to_host(z))
+        (to_host((back - x.clone()).abs()).into_iter().fold(0.0, max_or_nan), to_host(z))
     };
     let ((coarse, _), (fine, z)) = (error(50), error(200));
     assert!(coarse < 0.2 && fine < 0.02 && fine < coarse / 4.0, "{coarse} {fine}");

@@ -4,6 +4,7 @@ use crate::ode_problems::{Rowwise, spiral, spiral_at};
 use crate::space;
 use burn::tensor::Tensor;
 use transport_core::device::to_host;
+use transport_core::testkit::max_or_nan;
 use transport_core::testkit::path_ends_at_push;
 use transport_core::{Interval, Noise};
 use transport_sde::method::SolverKind;
@@ -31,9 +32,9 @@ fn error(flow: &OdeFlow<Rowwise>) -> f64 {
     let path = flow.solve_trace(start(flow.grid.times()[0]), &KNOTS).unwrap();
     let gap = |(t, x): (&f64, &Tensor<2>)| {
         let exact = spiral_at(*t, 0.5);
-        to_host(x.clone()).iter().zip(exact).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        to_host(x.clone()).iter().zip(exact).map(|(a, b)| (a - b).abs()).fold(0.0, max_or_nan)
     };
-    path.times.iter().zip(&path.states).map(gap).fold(0.0, f64::max)
+    path.times.iter().zip(&path.states).map(gap).fold(0.0, max_or_nan)
 }
 
 #[test]

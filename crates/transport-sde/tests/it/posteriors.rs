@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 use transport_core::Noise;
 use transport_core::device::to_host;
+use transport_core::testkit::max_or_nan;
 use transport_sde::diagnostics::{Summary, mcse_mean, mcse_mean_square};
 use transport_sde::langevin::*;
 
@@ -180,7 +181,7 @@ fn agrees(posterior: &Posterior, method: &str, own: &[[Estimate; 2]]) {
 fn is_converged(posterior: &Posterior, method: &str, chains: &Chains, started: Instant) {
     let summaries = chains.summaries();
     let least = summaries.iter().map(|s| s.ess_bulk).fold(f64::MAX, f64::min);
-    let worst = summaries.iter().map(|s| s.rhat).fold(0.0, f64::max);
+    let worst = summaries.iter().map(|s| s.rhat).fold(0.0, max_or_nan);
     eprintln!(
         "{} by {method}: ESS ≥ {least:.0}, R̂ ≤ {worst:.4}, acceptance {:.3}, divergent {}, {:.1} s",
         posterior.name,

@@ -4,6 +4,7 @@ use crate::problems::*;
 use crate::space;
 use burn::tensor::Tensor;
 use transport_core::device::to_host;
+use transport_core::testkit::max_or_nan;
 use transport_core::{Interval, Noise, Times};
 use transport_sde::method::sde::*;
 use transport_sde::{Grid, Sde, drive};
@@ -217,7 +218,7 @@ fn steps_per_row_equal_steps_of_the_batch() {
         let each = Span::Each { t: &[0.25; 5], h: &[0.125; 5] };
         let one = to_host(M::default().step(sde, rows(n, start), same, &path));
         let other = to_host(M::default().step(sde, rows(n, start), each, &path));
-        let gap = one.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let gap = one.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, max_or_nan);
         assert!(gap < 1e-14, "{:?}: {gap}", M::default());
     }
     let pulsed = Pulsed { bend: 1.0 };
@@ -320,7 +321,7 @@ fn the_familys_drift_is_continuous_at_the_data() {
         let sde = Family { field: field.clone(), schedule: Rectified, epsilon };
         let drift = |t: Times<'_>| to_host(sde.drift(x.clone(), t));
         let (end, before) = (drift(Times::Same(1.0)), drift(Times::Same(1.0 - 1e-7)));
-        let gap = end.iter().zip(&before).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let gap = end.iter().zip(&before).map(|(a, b)| (a - b).abs()).fold(0.0, max_or_nan);
         assert!(gap < 1e-5, "{epsilon:?}: {gap}");
         let mixed = drift(Times::Each(&[0.4, 1.0, 0.9]));
         assert_eq!(mixed[2..4], end[2..4]);

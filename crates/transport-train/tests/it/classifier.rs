@@ -1,6 +1,7 @@
 //! The digit classifier: published outputs, and files that are not its weights.
 
 use std::path::PathBuf;
+use transport_core::testkit::max_or_nan;
 use transport_data::read;
 use transport_train::evaluate::{Classifier, ClassifierError};
 use transport_train::store::StoreError;
@@ -24,7 +25,7 @@ fn images() -> Vec<f64> {
 fn close(got: &[f64], name: &str) {
     let expected = read(&data(&format!("weights/mnist_cnn_burn/{name}"))).unwrap().table;
     assert_eq!(got.len(), expected.values().len());
-    let gap = got.iter().zip(expected.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let gap = got.iter().zip(expected.values()).map(|(a, b)| (a - b).abs()).fold(0.0, max_or_nan);
     assert!(gap < 1e-4, "{name}: {gap}");
 }
 

@@ -5,6 +5,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use transport_core::device::to_host;
+use transport_core::testkit::max_or_nan;
 use transport_core::{Noise, Prediction, Schedule, Times};
 use transport_models::net::Dense;
 use transport_models::tabled::Tabled;
@@ -77,7 +78,7 @@ fn output(model: &Tabled, times: [f64; 2], class: Option<[usize; 2]>) -> Vec<f64
 
 fn close(y: &[f64], expected: &[f64], squares: f64) {
     let some: Vec<f64> = y.iter().step_by(y.len() / 7).take(8).copied().collect();
-    let gap = some.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let gap = some.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, max_or_nan);
     assert!(gap < 1e-4 && some.len() == expected.len(), "{gap}: {some:?}");
     let sum: f64 = y.iter().map(|v| v * v).sum();
     assert!((sum - squares).abs() < 1e-4 * squares, "{sum} {squares}");
@@ -608,7 +609,7 @@ fn the_published_ddpm_cnn_is_met() {
     let x = single.tensor(table("fixture_forward_x.npy"), [4, 784]);
     let y = to_host(model.output(x, Times::Each(&times), None));
     let gap =
-        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, max_or_nan);
     let forward = gap(&y, &table("fixture_forward_eps_f64.npy"));
     assert!(forward < 1e-4, "{forward}");
 

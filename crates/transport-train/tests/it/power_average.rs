@@ -1,5 +1,6 @@
 //! Power-function averages against direct sums over a known trajectory, in f64.
 
+use transport_core::testkit::max_or_nan;
 use transport_train::power_average::{
     Fit, PowerAverages, Profile, WIDTHS, exponent, fit, relative_width, widest,
 };
@@ -68,7 +69,7 @@ fn other_widths_are_reconstructed() {
         let gap = |averages: &PowerAverages| {
             let (got, error) = averages.average(width, STEPS);
             let got = &got.0["w"].values;
-            let gap = (0..2).map(|k| (f64::from(got[k]) - expected[k]).abs()).fold(0.0, f64::max);
+            let gap = (0..2).map(|k| (f64::from(got[k]) - expected[k]).abs()).fold(0.0, max_or_nan);
             (gap, error)
         };
         let ((near, fine), (_, coarse)) = (gap(&many), gap(&few));

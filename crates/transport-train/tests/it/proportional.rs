@@ -4,6 +4,7 @@ use std::sync::Arc;
 use transport_core::device::{Space, select, to_host};
 use transport_core::law::{Gaussian, PointLaw};
 use transport_core::linalg::mean_and_covariance;
+use transport_core::testkit::max_or_nan;
 use transport_core::{Interval, Noise};
 use transport_kernels::Activation;
 use transport_models::net::TimeMlpConfig;
@@ -79,7 +80,7 @@ fn largest_gap<S: Scheme>(mut learned: Alternating<S>, steps: u64) -> f64 {
                 [at(0.0).covariance()[0], exact.cross_covariance()[0], at(1.0).covariance()[0]];
             let means = [at(0.0).mean()[0], at(1.0).mean()[0]];
             let gaps = mean.iter().zip(&means).chain(cov.iter().zip(&expected));
-            largest = gaps.map(|(x, y)| (x - y).abs()).fold(largest, f64::max);
+            largest = gaps.map(|(x, y)| (x - y).abs()).fold(largest, max_or_nan);
         }
     }
     largest
