@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use transport_core::{Noise, Space, device};
 use transport_data::{Table, write_csv, write_npy};
-use transport_ot::{cost::Euclidean, exact};
-use transport_train::bridge::{Bridge, FitConfig, LeftOut, Method, Pairs, fit, leave_out};
+use transport_ot::{cost::Euclidean, exact, weights::uniform};
+use transport_train::bridge::{
+    Bridge, FitConfig, JoinError, LeftOut, Method, Pairs, fit, leave_out,
+};
 use transport_train::config::DataConfig;
 use transport_train::{problem, store};
 use transport_viz::{Frame, Points, trajectories};
@@ -50,6 +52,10 @@ pub(crate) fn run(args: &BridgeArgs) -> Result<u8, CliError> {
     let left = left_out(args, &snapshots)?;
     catch_interrupts();
     let assessed = assess(&config, &snapshots, &left, &space)?;
+    if stopped() {
+        output::note("stopped before the bridge itself: nothing is written");
+        return Ok(INTERRUPTED);
+    }
     let began = Instant::now();
     let mut counter = Counter::new(config.total() as usize);
     let bridge = fit(&config, &snapshots, &space, &mut |report| {
@@ -168,7 +174,14 @@ fn left_out(args: &BridgeArgs, snapshots: &[(f64, Table)]) -> Result<Vec<usize>,
         let same = |(t, _): &(f64, Table)| name.parse() == Ok(*t);
         snapshots.iter().position(same).ok_or_else(|| unknown("snapshot", name, &names))
     };
-    args.leave_out.iter().map(index).collect()
+    let mut left: Vec<usize> = args.leave_out.iter().map(index).collect::<Result<_, _>>()?;
+    if let Some(end) = left.iter().find(|k| **k == 0 || **k + 1 == snapshots.len()) {
+        let time = snapshots[*end].0;
+        return Err(JoinError::LeftOut { time, expected: "a snapshot between two others" }.into());
+    }
+    left.sort_unstable();
+    left.dedup();
+    Ok(left)
 }
 
 /// Each snapshot that is to be left out, predicted from the others.
@@ -238,8 +251,7 @@ fn leave(
         "\n  exact, on at most {MEASURED} rows in standardised units; unmoved: the first table as it \
          is; floor: one half of the table from the other"
     ));
-    let left_out: Vec<serde_json::Value> = assessed.iter().map(assessment).collect();
-    let report = json!({ "card": bridge.card(), "w1": report, "left_out": left_out });
+    let report = json!({ "card": bridge.card(), "w1": report, "left_out": assessed });
     store::write_text(&args.out.join(REPORT), &format!("{report:#}\n"))?;
     if bridge.card().scaler.output_dim() >= 2 && first.cols() >= 2 {
         let share = |k: usize| k as f64 / (FRAMES - 1) as f64;
@@ -249,18 +261,6 @@ fn leave(
         figure(args, &bridge.carry(&some(first, DRAWN), from, &knots, args.seed)?, &knots)?;
     }
     Ok(())
-}
-
-fn assessment(of: &LeftOut) -> serde_json::Value {
-    json!({
-        "time": of.time,
-        "predicted": of.predicted,
-        "straight": of.straight,
-        "independent": of.independent,
-        "before": of.before,
-        "after": of.after,
-        "floor": of.floor,
-    })
 }
 
 /// Rows at random: a file may be sorted.
@@ -285,7 +285,7 @@ fn distances(
     let d = scaler.output_dim();
     let w1 = |x: &Table, y: &Table| -> Result<f64, CliError> {
         let (x, y) = (scaler.transform(&some(x, MEASURED))?, scaler.transform(&some(y, MEASURED))?);
-        let even = |v: &[f64]| vec![d as f64 / v.len() as f64; v.len() / d];
+        let even = |v: &[f64]| uniform(v.len().div_euclid(d));
         Ok(exact(&Euclidean::distance(&x, &y, d)?, &even(&x), &even(&y))?.value)
     };
     Ok([

@@ -25,6 +25,12 @@ pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
     source.source.clone_from(&args.data);
     let rows = problem::load(&source, run.config().train.seed)?.table;
     if run.bounds_density()? {
+        if args.probes.is_some() {
+            let model = &run.config().model.name;
+            let message =
+                format!("--probes: `{model}` has a bound by --draws, and no path to probe");
+            return Err(CliError::Usage(message));
+        }
         return bound(args, &run, &rows, write);
     }
     if let Some(count) = args.probes {
@@ -67,8 +73,9 @@ fn estimated(
     write(&args.output, &Table::new(vec![name.to_owned(), "std_err".to_owned()], pairs)?)?;
     let finite: Vec<f64> = found.values.iter().copied().filter(|v| v.is_finite()).collect();
     let (mean, error) = mean_and_error(&finite);
-    let squares: f64 = found.std_errs.iter().map(|e| e * e).sum();
-    let own = squares.sqrt() / found.std_errs.len().max(1) as f64;
+    let rows = found.values.iter().zip(&found.std_errs).filter(|(v, _)| v.is_finite());
+    let squares: f64 = rows.map(|(_, e)| e * e).sum();
+    let own = squares.sqrt() / finite.len().max(1) as f64;
     output::line(&format!(
         "{says} {mean:.4} ± {error:.4} nats over {} rows (± {own:.4} of it from the estimate)",
         finite.len()

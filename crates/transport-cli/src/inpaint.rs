@@ -82,11 +82,7 @@ fn masked(table: &Table, path: &Path, run: &Run) -> Result<Table, CliError> {
     if let Some(value) = mask.values().iter().find(|v| **v != 0.0 && **v != 1.0) {
         return Err(wrong(format!("a mask holds 1 (seen) and 0 (gap), not {value}")));
     }
-    let place = |(j, name): (usize, &String)| table.index_of(name).unwrap_or(j);
-    let places: Vec<usize> = names.iter().enumerate().map(place).collect();
-    if let Some(column) = places.iter().find(|j| **j >= table.cols()) {
-        return Err(wrong(format!("column {column} of the mask is not in the data")));
-    }
+    let places = run.columns_in(table)?;
     let mut values = table.values().to_vec();
     for i in 0..table.rows() {
         let kept = mask.row(if mask.rows() == 1 { 0 } else { i });

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::power_average::{PowerAverages, widest};
 use crate::run::RunError;
 use crate::store::{Archive, Folder, StoreError};
+use crate::trainer::Keep;
 use serde_json::Value;
 
 const LAYOUT: &str = "layout";
@@ -17,8 +18,8 @@ pub fn archive(averages: &PowerAverages) -> Archive {
 }
 
 /// Writes the run of `from` to `to`, which holds none, with the power-function average of relative
-/// width `width` of its weights at the end of the training; returns how far the profile is from the one asked for, relative to
-/// its norm.
+/// width `width` of its weights at the end of the training; returns how far the profile is from the
+/// one asked for, relative to its norm.
 ///
 /// # Errors
 /// [`RunError`] when there is no finished run, it kept no averages, the width is not above 0 and at
@@ -34,14 +35,21 @@ pub fn reaverage(from: &Folder, to: &Folder, width: f64) -> Result<f64, RunError
     let layout = serde_json::from_value(layout).map_err(|e| malformed(e.to_string()))?;
     let averages = PowerAverages::read(layout, &file.weights)
         .map_err(|source| StoreError::Weights { path: path.clone(), source })?;
-    let step = model.card.get("steps").and_then(Value::as_u64).unwrap_or(0);
+    let card = from.file("model.safetensors");
+    let step = model.card.get("steps").and_then(Value::as_u64).ok_or_else(|| {
+        StoreError::Malformed { path: card, reason: "its card has no number of steps".to_owned() }
+    })?;
     let (weights, error) = averages.average(width, step);
     model.weights.0.extend(weights.0);
-    if let Some(optim) = model.card.get_mut("config").and_then(|config| config.get_mut("optim")) {
-        optim["relative"] = width.into();
+    // These are the weights of the last step, whichever were kept.
+    model.card.remove("best");
+    if let Some(config) = model.card.get_mut("config") {
+        config["optim"]["relative"] = width.into();
+        config["train"]["keep"] = serde_json::json!(Keep::Last);
     }
     let mut config = Config::parse(&from.read_config()?)?;
     config.optim.relative = width;
+    config.train.keep = Keep::Last;
     to.begin()?;
     to.write_config(&config.to_toml()?)?;
     to.write_averages(&file)?;

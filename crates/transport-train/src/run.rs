@@ -469,11 +469,19 @@ impl Run {
 
     /// The model's columns: by name where the names are the model's, else in order.
     fn features(&self, x: &Table) -> Result<Table, RunError> {
+        self.columns_in(x).map(|columns| x.select_columns(&columns))
+    }
+
+    /// Where the model's columns stand in a table: by their names if all are there, else in order.
+    ///
+    /// # Errors
+    /// [`RunError::Columns`] when neither fits.
+    pub fn columns_in(&self, x: &Table) -> Result<Vec<usize>, RunError> {
         let schema = &self.card.schema;
         let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
         match by_name {
-            Ok(columns) => Ok(x.select_columns(&columns)),
-            Err(_) if x.cols() == schema.names.len() => Ok(x.clone()),
+            Ok(columns) => Ok(columns),
+            Err(_) if x.cols() == schema.names.len() => Ok((0..x.cols()).collect()),
             Err(_) => {
                 let (expected, found) = (schema.names.len(), x.cols());
                 Err(RunError::Columns { expected, found })

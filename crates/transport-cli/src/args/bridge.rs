@@ -58,7 +58,13 @@ pub(crate) struct BridgeArgs {
     pub(crate) reflow: u64,
     /// Times of snapshots, comma-separated, or all: each is left out in turn and predicted from the
     /// others, before the bridge through all of them is learned.
-    #[arg(long, value_name = "TIMES", value_delimiter = ',', requires = "snapshots")]
+    #[arg(
+        long,
+        value_name = "TIMES",
+        value_delimiter = ',',
+        requires = "snapshots",
+        allow_hyphen_values = true
+    )]
     pub(crate) leave_out: Vec<String>,
     /// Components of the light bridge.
     #[arg(long)]

@@ -29,6 +29,16 @@ impl Mask {
     /// # Errors
     /// [`InverseError`] when it is not made of rows of `d`, or nothing of a row is kept.
     pub fn new(kept: &[bool], d: usize, space: &Space) -> Result<Self, InverseError> {
+        Self::check(kept, d)?;
+        let values = kept.iter().map(|k| f64::from(u8::from(*k))).collect();
+        Ok(Self { kept: space.tensor(values, [kept.len() / d, d]) })
+    }
+
+    /// That `kept` is a mask.
+    ///
+    /// # Errors
+    /// As [`Mask::new`].
+    pub fn check(kept: &[bool], d: usize) -> Result<(), InverseError> {
         if kept.is_empty() || d == 0 || !kept.len().is_multiple_of(d) {
             let (what, found) = ("the mask", kept.len());
             return Err(InverseError::Size { what, expected: d, found });
@@ -36,8 +46,7 @@ impl Mask {
         if let Some(row) = kept.chunks_exact(d).position(|row| row.iter().all(|k| !k)) {
             return Err(InverseError::Nothing { row });
         }
-        let values = kept.iter().map(|k| f64::from(u8::from(*k))).collect();
-        Ok(Self { kept: space.tensor(values, [kept.len() / d, d]) })
+        Ok(())
     }
 }
 

@@ -28,6 +28,9 @@ pub struct InterpolantMatching<P>(pub P);
 impl<P: Paths> Objective<Interpolated> for InterpolantMatching<P> {
     type Draw = Draw;
 
+    /// Couplings take as long as a step of a small network, or longer.
+    const AHEAD: bool = true;
+
     fn draw(&self, _model: &Interpolated, batch: &Batch) -> Draw {
         self.0.draws(batch)
     }

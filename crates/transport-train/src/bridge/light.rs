@@ -58,6 +58,9 @@ pub struct LightMatching<P>(pub P);
 impl<P: Paths> Objective<LightBridge> for LightMatching<P> {
     type Draw = Draw;
 
+    /// Couplings take as long as a step of a small network, or longer.
+    const AHEAD: bool = true;
+
     fn draw(&self, _model: &LightBridge, batch: &Batch) -> Draw {
         self.0.draws(batch)
     }

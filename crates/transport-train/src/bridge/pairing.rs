@@ -124,6 +124,10 @@ pub fn unbalanced_pairs(
             total
         })
         .collect();
+    if total <= 0.0 {
+        let allowed = "large enough for the plan to carry mass between points this far apart";
+        return Err(OtError::Parameter { name: "rho", value: rho, allowed });
+    }
     let noise = noise.purpose("unbalanced").resized(n);
     let drawn = |i: usize| {
         let at = noise.stream(i).uniform() * total;

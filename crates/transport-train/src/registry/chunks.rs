@@ -6,8 +6,11 @@ use std::ops::Range;
 use transport_core::Space;
 use transport_core::device::is_host;
 
+/// How much more of a batch a device holds at a time than a cache of the host.
+const ON_DEVICE: usize = 64;
+
 /// `f` on chunks of at most `size` of `0..n`, smaller where there are threads to spare; results in
-/// order. Other devices get all rows at once.
+/// order. Other devices get [`ON_DEVICE`] times as many rows, one chunk after the other.
 ///
 /// # Errors
 /// The first that a chunk fails with.
@@ -19,7 +22,7 @@ pub(crate) fn chunked<T: Send, E: Send>(
 ) -> Result<Vec<T>, E> {
     let host = is_host(&space.device);
     let share = n.div_ceil(rayon::current_num_threads()).max(1);
-    let size = if host { size.min(share) } else { n.max(1) };
+    let size = if host { size.min(share) } else { size * ON_DEVICE };
     let chunks: Vec<Range<usize>> =
         (0..n).step_by(size).map(|first| first..(first + size).min(n)).collect();
     if host {

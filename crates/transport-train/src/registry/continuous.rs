@@ -2,6 +2,7 @@
 
 use super::along::{Along, Estimated, density_solver};
 use super::chunks::{by_time, chunked, contexts};
+use super::unread::unread;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::objective::ContinuousLikelihood;
@@ -19,7 +20,7 @@ use transport_models::net::MlpConfig;
 use transport_sde::adjoint::{Backward, Integration, NotRungeKutta};
 use transport_sde::likelihood::{Hutchinson, Probe};
 use transport_sde::method::Integrator;
-use transport_sde::{Grid, OdeFlow, SolveError, Solver, SolverKind, Tolerance};
+use transport_sde::{Grid, OdeFlow, SolveError, Solver, Tolerance};
 
 /// The registered model.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +98,13 @@ impl Default for Settings {
 impl Settings {
     /// The defaults where the table is silent, checked.
     fn read(table: &toml::Table) -> Result<Self, String> {
-        let mut all = toml::Table::try_from(Self::default()).map_err(|e| e.to_string())?;
+        let defaults = toml::Table::try_from(Self::default()).map_err(|e| e.to_string())?;
+        let mut all = defaults.clone();
         all.extend(table.clone());
         let settings: Self = all.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
         settings.check()?;
+        let whole = settings.backward != BackwardName::Checkpointed;
+        unread(table, &defaults, &[("this backward", whole, &["segments"])])?;
         Ok(settings)
     }
 
@@ -270,14 +274,6 @@ impl Continuous {
         }
     }
 
-    /// The plan's method where it integrates fields; a flow has no others.
-    fn solver(plan: &SampleConfig) -> Solver {
-        match plan.solver.kind() {
-            SolverKind::Ode => plan.solver,
-            _ => Solver::Dopri5,
-        }
-    }
-
     /// The states at `knots`, or at the end alone.
     fn paths(
         &self,
@@ -286,7 +282,7 @@ impl Continuous {
         plan: &SampleConfig,
         knots: &[f64],
     ) -> Result<Vec<Vec<f64>>, SolveError> {
-        let solver = Self::solver(plan);
+        let solver = plan.solver;
         match self.tolerance.and_then(|tolerance| solver.controlled(tolerance).ok()) {
             Some(integrator) => self.paths_by(noise, context, plan, knots, integrator),
             None => self.paths_by(noise, context, plan, knots, solver),

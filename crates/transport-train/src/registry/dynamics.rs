@@ -378,10 +378,11 @@ impl Generator for Flowing {
             let given = self.given(context, &rows);
             let x = states(x, self.dim, &rows, &self.space);
             let unit = self.reference_std();
-            Ok(to_host(match way {
-                Way::ToNoise => guide::encode(given, &grid, solver, x)?.div_scalar(unit),
-                Way::ToData => guide::decode(given, &grid, solver, x.mul_scalar(unit))?,
-            }))
+            let carried = match way {
+                Way::ToNoise => guide::encode(given, &grid, solver, x).map(|x| x.div_scalar(unit)),
+                Way::ToData => guide::decode(given, &grid, solver, x.mul_scalar(unit)),
+            };
+            carried.map(to_host).map_err(|error| error.in_batch(rows.start))
         })?;
         Ok(Some(parts.concat()))
     }

@@ -140,6 +140,9 @@ impl Settings {
         if self.multipliers.len() > 16 {
             return Err(format!("multipliers: {} levels, at most 16", self.multipliers.len()));
         }
+        if let Some(m) = self.multipliers.iter().find(|m| **m == 0 || **m > 1 << 16) {
+            return Err(format!("multipliers: {m}, at least 1 and at most 65536 each"));
+        }
         let side = match self.net {
             NetName::Dit => self.patch,
             _ => 1 << self.multipliers.len(),

@@ -2,6 +2,7 @@
 
 use super::dynamics::Family;
 use super::dynamics_net::{NetName, TimeName};
+use super::unread::{Choice, unread};
 use crate::batch::Rows;
 use crate::objective::{
     ContextDropout, DenoisingScoreMatching, FiniteDifferenceScoreMatching, FlowMatching,
@@ -151,13 +152,33 @@ impl Settings {
 
     /// A family's settings: its defaults where the table is silent, checked.
     pub(super) fn read(family: &Family, table: &toml::Table) -> Result<Self, String> {
-        let mut all = toml::Table::try_from(Self::of(family)).map_err(|e| e.to_string())?;
+        let defaults = toml::Table::try_from(Self::of(family)).map_err(|e| e.to_string())?;
+        let mut all = defaults.clone();
         all.extend(table.clone());
         let settings: Self = all.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
         settings.check_sizes()?;
         settings.check_net()?;
         settings.check(family.schedule).map_err(|e| e.to_string())?;
+        unread(table, &defaults, &settings.choices())?;
         Ok(settings)
+    }
+
+    /// The choices made, and what is not read with them.
+    fn choices(&self) -> [Choice<'static>; 8] {
+        const UNET: [&str; 6] =
+            ["channels", "multipliers", "blocks", "groups", "attention", "resampling"];
+        let edm = self.head == HeadName::Edm || self.weighting == WeightingName::Edm;
+        let normal = &["log_noise_mean", "log_noise_std"];
+        [
+            ("net = \"mlp\"", self.net == NetName::Mlp, &["time", "head_dim", "patch"]),
+            ("a net that is no U-Net", self.net != NetName::Unet, &UNET),
+            ("net = \"unet\"", self.net == NetName::Unet, &["width", "depth", "patch"]),
+            ("a net that is no perceptron", self.net != NetName::Mlp, &["frequencies"]),
+            ("this weighting", self.weighting != WeightingName::MinSnr, &["gamma"]),
+            ("this head and weighting", !edm, &["sigma_data"]),
+            ("these times", self.times != TimesName::LogNormal, normal),
+            ("these times", self.times != TimesName::Geometric, &["levels"]),
+        ]
     }
 
     fn check_sizes(&self) -> Result<(), String> {
@@ -177,6 +198,9 @@ impl Settings {
             }
             (Loss::FlowMatching, _, weighting) if weighting != WeightingName::Uniform => {
                 Err("flow matching has the weighting `uniform`; loss = \"denoising\" any".into())
+            }
+            (Loss::FlowMatching, ..) if self.times != TimesName::Uniform => {
+                Err("flow matching draws times uniformly; loss = \"denoising\" by any law".into())
             }
             (loss, _, WeightingName::Learned) if loss != Loss::Denoising => {
                 Err(format!("{} may be negative: it has no learned weighting", loss.title()))

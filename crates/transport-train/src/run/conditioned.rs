@@ -60,9 +60,6 @@ impl Run {
             return Err(DataError::NotFinite { path: None, row: row + 1, column, value }.into());
         }
         let seen: Vec<bool> = features.values().iter().map(|v| !v.is_nan()).collect();
-        // The space does not matter: the mask is looked at, not used.
-        let space = transport_core::Space::f32(&transport_core::device::select(None)?);
-        Mask::new(&seen, columns, &space)?;
         let neutral = schema.scaler.inverse(&vec![0.0; d]);
         let fill = |(k, v): (usize, &f64)| if v.is_nan() { neutral[k % columns] } else { *v };
         let filled = features.values().iter().enumerate().map(fill).collect();
@@ -70,10 +67,12 @@ impl Run {
         let active = schema.scaler.active_columns();
         let kept: Vec<bool> =
             seen.chunks_exact(columns).flat_map(|row| active.iter().map(|j| row[*j])).collect();
+        Mask::check(&kept, d)?;
         let known = states.iter().zip(&kept).map(|(v, kept)| if *kept { *v } else { 0.0 });
         let known = repeated(&known.collect::<Vec<_>>(), d, how.draws);
         let kept = repeated(&kept, d, how.draws);
-        let values = self.conditioned(x, &known, Seen::Mask(&kept), how)?;
+        let contexts = self.contexts_of(x, &how.given)?;
+        let values = self.conditioned(x.rows(), contexts, &known, Seen::Mask(&kept), how)?;
         let mut rows = schema.scaler.inverse(&values);
         if how.noise == 0.0 {
             let given = repeated(features.values(), columns, how.draws);
@@ -121,8 +120,8 @@ impl Run {
             y.iter().enumerate().map(|(k, v)| (v - shift(k % m)) / unit).collect();
         let known = repeated(&values, m, how.draws);
         let rows = y.len() / m;
-        let blank = Table::new(vec!["row".to_owned()], vec![0.0; rows])?;
-        let values = self.conditioned(&blank, &known, Seen::Linear(&inner), how)?;
+        let contexts = self.given_or_null(&how.given, rows)?;
+        let values = self.conditioned(rows, contexts, &known, Seen::Linear(&inner), how)?;
         self.table(&values)
     }
 
@@ -163,7 +162,8 @@ impl Run {
 
     fn conditioned(
         &self,
-        x: &Table,
+        rows: usize,
+        contexts: Option<Vec<f32>>,
         values: &[f64],
         seen: Seen<'_>,
         how: &Conditioning,
@@ -174,9 +174,8 @@ impl Run {
         how.method.check(how.noise)?;
         let checked = Config { sample: how.plan, ..self.card.config.clone() };
         checked.check()?;
-        let contexts = self.contexts_of(x, &how.given)?;
-        let contexts = contexts.map(|c| repeated(&c, c.len() / x.rows().max(1), how.draws));
-        let noise = Noise::new(how.seed, x.rows() * how.draws).purpose("condition");
+        let contexts = contexts.map(|c| repeated(&c, c.len() / rows.max(1), how.draws));
+        let noise = Noise::new(how.seed, rows * how.draws).purpose("condition");
         let conditions = Conditions { values, seen, noise: how.noise, method: how.method };
         let states =
             self.generator.condition(&conditions, &noise, contexts.as_deref(), &how.plan)?;

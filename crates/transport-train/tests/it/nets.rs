@@ -122,6 +122,7 @@ fn what_does_not_fit_is_refused_by_name() {
         error
     };
     let mut moons = small(4);
+    moons.model.settings.clear();
     moons.model.set("net=unet").unwrap();
     let error = refused(&moons);
     assert!(matches!(error, TrainError::Config(ConfigError::NotImages { .. })), "{error}");
@@ -131,6 +132,10 @@ fn what_does_not_fit_is_refused_by_name() {
         ("net=unet", "channels=0", "channels is 0"),
         ("net=unet", "dropout=1.5", "dropout is 1.5"),
         ("net=unet", "groups=5", "32 planes at level 0 cannot be normalised in 5 equal groups"),
+        ("net=unet", "multipliers=[1, 0]", "multipliers: 0"),
+        ("net=unet", "width=32", "width is 32, but with net = \"unet\" nothing reads it"),
+        ("net=mlp", "channels=8", "channels is 8, but with a net that is no U-Net"),
+        ("net=mlp", "gamma=3", "gamma is 3, but with this weighting"),
         ("net=cnn", "dropout=0", "unknown variant `cnn`"),
         ("net=unet", "chanels=8", "unknown field `chanels`"),
     ];

@@ -78,4 +78,7 @@ fn prices_out_of_range_are_said() {
     };
     let wrong: [Result<_, OtError>; 3] = [pairs(0.0, 1.0), pairs(0.1, 0.0), pairs(0.1, f64::NAN)];
     assert!(wrong.iter().all(Result::is_err));
+    // Mass that is cheaper to lose than to carry: none is left to draw pairs from.
+    let far = unbalanced_pairs(&points, &[1e6, 2e6], 1, 0.1, 1e-3, &Noise::new(0, 2));
+    assert!(matches!(far, Err(OtError::Parameter { name: "rho", .. })), "{far:?}");
 }

@@ -2,14 +2,15 @@
 
 use super::error::JoinError;
 use super::settings::FitConfig;
-use super::{fit, together};
+use super::{fit, suits, together};
 use crate::trainer::StepReport;
+use serde::Serialize;
 use transport_core::{Noise, Space};
 use transport_data::{Scaler, Table};
 use transport_ot::{OtError, cost::Euclidean, exact, weights::uniform};
 
 /// `W₁` from the rows of a snapshot that was left out, in columns standardised over all snapshots.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LeftOut {
     /// The time that was left out.
     pub time: f64,
@@ -51,6 +52,8 @@ pub fn leave_out(
         let expected = "a snapshot between two others";
         return Err(JoinError::LeftOut { time, expected });
     }
+    // The bridge through all of them comes next: what would refuse it refuses before the work.
+    suits(config, snapshots.len())?;
     let kept: Vec<(f64, Table)> =
         (0..snapshots.len()).filter(|k| *k != left).map(|k| snapshots[k].clone()).collect();
     let bridge = fit(config, &kept, space, watch)?;

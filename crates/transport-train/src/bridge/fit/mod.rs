@@ -41,14 +41,16 @@ pub fn fit(
 
 /// The settings that are numbers.
 fn check(config: &FitConfig) -> Result<(), JoinError> {
-    let whole = "a whole number of at least 1";
+    let most = "a whole number of at least 1 and at most 2^40";
+    let batch = (2..=1 << 24).contains(&config.batch_size);
+    let components = (1..=1 << 16).contains(&config.components);
     let positive = |v: f64| v > 0.0 && v.is_finite();
     let ranges = [
-        ("--steps", config.steps as f64, config.steps > 0, whole),
-        ("--batch-size", config.batch_size as f64, config.batch_size > 1, "at least 2"),
+        ("--steps", config.steps as f64, (1..=1 << 40).contains(&config.steps), most),
+        ("--batch-size", config.batch_size as f64, batch, "2 to 16777216"),
         ("width", config.width as f64, (1..=1 << 16).contains(&config.width), "1 to 65536"),
         ("depth", config.depth as f64, (1..=1024).contains(&config.depth), "1 to 1024"),
-        ("--components", config.components as f64, config.components > 0, whole),
+        ("--components", config.components as f64, components, "1 to 65536"),
         ("--reflow", config.reflow as f64, config.reflow <= 100, "0 to 100"),
         ("--rho", config.rho, positive(config.rho), "finite and above 0"),
         ("--lr", config.lr, positive(config.lr), "finite and above 0"),

@@ -76,12 +76,6 @@ impl Method {
         !self.light()
     }
 
-    /// Whether it carries rows back in time too.
-    #[must_use]
-    pub fn reversible(&self) -> bool {
-        !self.light()
-    }
-
     /// Whether it is a flow along straight lines, which can be rectified.
     #[must_use]
     pub fn straight(&self) -> bool {
@@ -221,7 +215,7 @@ impl FitConfig {
     #[must_use]
     pub fn total(&self) -> u64 {
         let fits = self.method.fits();
-        self.steps.div_ceil(fits) * fits * (1 + self.reflow)
+        self.steps.div_ceil(fits).saturating_mul(fits).saturating_mul(self.reflow.saturating_add(1))
     }
 
     pub(super) fn coupling(&self) -> Coupling {
