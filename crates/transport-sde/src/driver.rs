@@ -138,7 +138,7 @@ pub fn drive(
     mut observe: impl FnMut(usize, f64, &Tensor<2>),
 ) -> Result<Tensor<2>, SolveError> {
     let times = grid.times();
-    let (last, look) = (times.len() - 1, is_host(&x.device()));
+    let (last, look) = (times.len() - 1, looks(&x));
     let mut x = x;
     observe(0, times[0], &x);
     for (k, ends) in times.windows(2).enumerate() {
@@ -149,6 +149,11 @@ pub fn drive(
         observe(k + 1, ends[1], &x);
     }
     Ok(x)
+}
+
+/// Whether each step is looked at: where that is free of transfers.
+pub(crate) fn looks(x: &Tensor<2>) -> bool {
+    is_host(&x.device())
 }
 
 /// That a state is finite: a sum of magnitudes is exactly when each term is, short of overflow at

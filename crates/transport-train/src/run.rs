@@ -235,10 +235,18 @@ impl Run {
     /// As [`Run::open`].
     pub fn open_on(folder: impl AsRef<Path>, device: Option<&str>) -> Result<Self, RunError> {
         let folder = Folder::new(folder.as_ref());
-        let Archive { card, mut weights } = folder.read_model()?;
-        let path = folder.file("model.safetensors");
+        Self::of(folder.read_model()?, &folder.file("model.safetensors"), device)
+    }
+
+    /// The run of an archive that came, or will come, from `path`.
+    pub(crate) fn of(
+        archive: Archive,
+        path: &Path,
+        device: Option<&str>,
+    ) -> Result<Self, RunError> {
+        let Archive { card, mut weights } = archive;
         let malformed = |e: serde_json::Error| StoreError::Malformed {
-            path: path.clone(),
+            path: path.to_owned(),
             reason: format!("its card: {e}"),
         };
         let card: Card = serde_json::from_value(Value::Object(card)).map_err(malformed)?;

@@ -145,6 +145,24 @@ fn the_transpose_is_the_adjoint() {
     }
 }
 
+/// Gradients and transposes have the same bits on one thread and on several.
+#[test]
+fn gradients_do_not_depend_on_the_threads() {
+    let [space, _] = spaces();
+    let case = Case { shape: [32, 16, 16, 16], outputs: 24, kernel: Kernel::same(3) };
+    let (x, w) = (images(1, case.shape, &space), case.weight(&space));
+    let (u, bias) = (images(3, case.places(), &space), zeros(24, &space));
+    let all = || {
+        let tensors = [x.clone(), w.clone()];
+        let of_convolution: [_; 4] =
+            of(|[x, w], b| convolve(x, w, b, case.kernel), tensors, bias.clone());
+        let transposed = transpose(u.clone(), w.clone(), case.size(), case.kernel);
+        (of_convolution, to_host(transposed))
+    };
+    let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    assert!(single.install(all) == all());
+}
+
 /// An image has the same bits alone and among others, on one thread and on several.
 #[test]
 fn an_image_keeps_its_bits() {

@@ -33,8 +33,8 @@ pub(super) struct Replacing<'a, O> {
     pub(super) schedule: &'a dyn Schedule,
     pub(super) observation: &'a Observation<O>,
     pub(super) noise: Noise,
-    /// The end of the grid, where the clean observation is put in.
-    pub(super) last: f64,
+    /// The times of the grid; at the last one the clean observation is put in.
+    pub(super) times: &'a [f64],
 }
 
 impl<O: Operator> Replacing<'_, O> {
@@ -42,10 +42,11 @@ impl<O: Operator> Replacing<'_, O> {
         self.noise.purpose(purpose).at_step(k as u64).normal(x.dims()[1], &Space::of(x))
     }
 
-    fn replaced(&self, x: Tensor<2>, t: f64, draw: Tensor<2>) -> Tensor<2> {
+    /// After step `k`.
+    fn replaced(&self, x: Tensor<2>, k: usize, draw: Tensor<2>) -> Tensor<2> {
         let operator = &self.observation.operator;
-        let (alpha, sigma) = if t < self.last {
-            let c = self.schedule.at(t);
+        let (alpha, sigma) = if k + 2 < self.times.len() {
+            let c = self.schedule.at(self.times[k + 1]);
             (c.alpha, c.sigma)
         } else {
             (1.0, 0.0)
@@ -67,16 +68,14 @@ impl<O: Operator> Replacing<'_, O> {
 
 impl<O: Operator> Stepper for Replacing<'_, O> {
     fn step(&mut self, k: usize, x: Tensor<2>, t: f64, h: f64) -> Result<Tensor<2>, SolveError> {
-        // As the driver's grid has it: t + h may miss the end by a rounding.
-        let next = if t + h > self.last - 1e-12 { self.last } else { t + h };
         let (mut x, rounds) = (x, self.inner.len());
         for round in 0..rounds {
             x = self.inner[round].step(k, x, t, h)?;
             let draw = self.draw(&x, &format!("replace.{round}"), k);
-            x = self.replaced(x, next, draw);
+            x = self.replaced(x, k, draw);
             if round + 1 < rounds {
                 let draw = self.draw(&x, &format!("back.{round}"), k);
-                x = self.back(x, t, next, draw);
+                x = self.back(x, t, self.times[k + 1], draw);
             }
         }
         Ok(x)

@@ -112,7 +112,7 @@ impl<D: Denoiser, O: Operator> Posterior<'_, D, O> {
                 let inner = (0..resample).map(round).collect::<Result<_, _>>()?;
                 let (schedule, noise) = (model.schedule(), noise.purpose("replacement"));
                 let mut stepper =
-                    Replacing { inner, schedule, observation, noise, last: grid.last() };
+                    Replacing { inner, schedule, observation, noise, times: grid.times() };
                 Ok(drive(&mut stepper, z, grid, |_, _, _| {})?)
             }
         }

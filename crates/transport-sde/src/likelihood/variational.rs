@@ -69,7 +69,14 @@ impl Variational {
     fn levels(&self, model: &dyn Denoiser) -> (f64, f64) {
         let (schedule, domain) = (model.schedule(), model.schedule().domain());
         let (first, last) = (schedule.log_snr(domain.start), schedule.log_snr(domain.end));
-        (self.least.max(first), self.most.min(last))
+        let (least, most) = (self.least.max(first), self.most.min(last));
+        assert!(
+            least < most,
+            "levels {} to {} on a schedule of {first} to {last}",
+            self.least,
+            self.most
+        );
+        (least, most)
     }
 
     /// An unbiased estimate of the bound for each row, and its standard error.
@@ -82,6 +89,9 @@ impl Variational {
     ///
     /// # Shapes
     /// `x`: `[n, d]`, and `noise` names its `n` samples; returns two `[n]`.
+    ///
+    /// # Panics
+    /// When the schedule has none of the levels.
     ///
     /// # Checked by
     /// `tests/it/variational.rs`

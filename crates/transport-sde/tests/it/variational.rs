@@ -77,6 +77,16 @@ fn errors_are_not_too_small() {
     assert!(ratio > 0.95 && ratio < 2.0, "{ratio}");
 }
 
+#[test]
+#[should_panic(expected = "levels 50 to 60 on a schedule of")]
+fn levels_are_the_schedules() {
+    let _ = found(
+        &Scaled(OracleFlow { law: law(), schedule: Noising::new(Vp::default()) }, 1.0),
+        Variational::new(50.0, 60.0, 4).unwrap(),
+        10,
+    );
+}
+
 /// A posterior mean that is off.
 struct Scaled<D>(D, f64);
 

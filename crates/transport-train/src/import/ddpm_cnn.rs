@@ -91,6 +91,12 @@ fn sizes(theirs: &Weights, prefix: &str) -> Result<DdpmCnnConfig, ImportError> {
         let shapes = (0..).map_while(|k| find(&name(k), rank).ok());
         shapes.map(<[usize]>::to_vec).collect()
     };
+    let full = |name: &str, shape: &[usize]| match find(name, shape.len())? == shape {
+        true => Ok(()),
+        false => Err(ImportError::Unrecognised {
+            expected: format!("an array `{prefix}{name}` of shape {shape:?}"),
+        }),
+    };
     let convs = many(&|k| format!("blocks.{k}.net.0.weight"), 4);
     let layers = many(&|k| format!("time_embed.{}.weight", 2 * k), 2);
     let first = find("blocks.0.net.0.weight", 4)?;
@@ -98,6 +104,14 @@ fn sizes(theirs: &Weights, prefix: &str) -> Result<DdpmCnnConfig, ImportError> {
     let out = find(&format!("blocks.{}.weight", convs.len()), 4)?;
     find("time_embed.0.weight", 2)?;
     let hidden = layers.len().saturating_sub(1);
+    // No product of sizes is taken that no array has.
+    for (k, pair) in convs.windows(2).enumerate() {
+        let shape = [pair[1][0], pair[0][0], first[2], first[2]];
+        full(&format!("blocks.{}.net.0.weight", k + 1), &shape)?;
+    }
+    for (k, pair) in layers.windows(2).enumerate() {
+        full(&format!("time_embed.{}.weight", 2 * (k + 1)), &[pair[1][0], pair[0][0]])?;
+    }
     Ok(DdpmCnnConfig {
         channels: first[1],
         height: norm[1],

@@ -16,8 +16,8 @@ use crate::config::{Config, ConfigError};
 use crate::context::{ColumnCode, ContextCode};
 use crate::export::ExportError;
 use crate::problem::Schema;
-use crate::registry::imported::{BETAS, NET, Settings, filled};
-use crate::run::{Card, Run};
+use crate::registry::imported::{BETAS, Kind, NET, Settings, filled};
+use crate::run::{Card, Run, RunError};
 use crate::store::{Archive, Folder, StoreError, read_arrays};
 use crate::weights::{Array, Misfit, Weights, WeightsError};
 use rename::KeyMap;
@@ -73,6 +73,21 @@ pub struct Import {
 }
 
 impl Import {
+    /// That the format reads what was said.
+    fn check(&self) -> Result<(), ImportError> {
+        let run = self.format == Format::Transport;
+        let said = [
+            ("scheduler", self.scheduler.is_some(), self.format != Format::Unet2d),
+            ("config", self.config.is_some(), run),
+            ("map", self.map.is_some(), run),
+            ("data", self.data.is_some(), run),
+        ];
+        match said.into_iter().find(|(_, said, unread)| *said && *unread) {
+            Some((option, ..)) => Err(ImportError::Unread { option, format: self.format.name() }),
+            None => Ok(()),
+        }
+    }
+
     /// A file or folder of some format, with nothing else said.
     #[must_use]
     pub fn new(path: &Path, format: Format) -> Self {
@@ -120,6 +135,17 @@ pub enum ImportError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A run that would not open.
+    #[error(transparent)]
+    Open(#[from] Box<RunError>),
+    /// Something said that this format has no use for.
+    #[error("--{option}: nothing of format `{format}` is read from it")]
+    Unread {
+        /// What was said.
+        option: &'static str,
+        /// The format.
+        format: &'static str,
     },
     /// A file that is no export of ours.
     #[error(transparent)]
@@ -206,6 +232,7 @@ pub(crate) struct Found {
 /// # Errors
 /// [`ImportError`], before anything is written.
 pub fn import(what: &Import, folder: &Folder, overwrite: bool) -> Result<(), ImportError> {
+    what.check()?;
     if what.format == Format::Transport {
         let (text, archive) = crate::export::restored(&what.path)?;
         return finish(folder, overwrite, &text, &archive);
@@ -240,6 +267,8 @@ fn finish(
     config: &str,
     archive: &Archive,
 ) -> Result<(), ImportError> {
+    // A run that is there goes when this one is known to open.
+    Run::of(archive.clone(), &folder.file("model.safetensors"), None).map_err(Box::new)?;
     if overwrite {
         folder.clear()?;
     }
@@ -308,6 +337,18 @@ fn found(what: &Import) -> Result<Found, ImportError> {
     if let Some((name, _)) = bad {
         return Err(ImportError::NotFinite { name: name.clone() });
     }
+    if let Some((name, _)) = theirs.0.iter().find(|(_, array)| array.values.is_empty()) {
+        let expected = format!("arrays with values; `{name}` has none");
+        return Err(ImportError::Unrecognised { expected });
+    }
+    let found = read(what, &places, theirs)?;
+    let kind = if what.format == Format::Unet2d { Kind::UNet } else { Kind::Cnn };
+    let wrong = |reason| ConfigError::Settings { model: what.format.name().to_owned(), reason };
+    found.settings.check(kind).map_err(wrong)?;
+    Ok(found)
+}
+
+fn read(what: &Import, places: &Places, theirs: Weights) -> Result<Found, ImportError> {
     match what.format {
         Format::Transport => {
             let expected = "others' weights; a run of our own is opened as a run".to_owned();

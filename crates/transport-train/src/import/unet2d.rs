@@ -289,11 +289,18 @@ pub fn arrays(config: &UNet2dConfig) -> Result<Vec<(String, Vec<usize>)>, Import
     Ok(arrays.collect())
 }
 
-/// Early names made new.
+/// Early names made new; where a file has both, the new one counts and the old one is left over.
 fn renewed(theirs: Weights) -> Weights {
     let renew =
-        |name: String| OLD_NAMES.iter().fold(name, |name, (old, new)| name.replace(old, new));
-    Weights(theirs.0.into_iter().map(|(name, array)| (renew(name), array)).collect())
+        |name: &str| OLD_NAMES.iter().fold(name.to_owned(), |n, (old, new)| n.replace(old, new));
+    let (new, old): (Vec<_>, Vec<_>) =
+        theirs.0.into_iter().partition(|(name, _)| renew(name) == *name);
+    let mut weights = Weights(new.into_iter().collect());
+    for (name, array) in old {
+        let free = !weights.0.contains_key(&renew(&name));
+        weights.0.insert(if free { renew(&name) } else { name }, array);
+    }
+    weights
 }
 
 /// Sizes that no array has are refused before a network of such sizes is made.
@@ -308,6 +315,12 @@ fn plausible(theirs: &Weights, unet: &UNetConfig) -> Result<(), ImportError> {
     if let Some(planes) = unet.block_out_channels.iter().find(|planes| !has(**planes)) {
         let weights = "no bias of that many values".to_owned();
         return Err(wrong("block_out_channels", *planes, weights));
+    }
+    // A block of p planes has 9 p² weights: no network is made that the file could not hold.
+    let total: usize = theirs.0.values().map(|array| array.values.len()).sum();
+    let most = unet.block_out_channels.iter().max().copied().unwrap_or(0);
+    if most.saturating_mul(most) > total.div_euclid(9) {
+        return Err(wrong("block_out_channels", most, format!("{total} numbers in all")));
     }
     let blocks = theirs.0.keys().filter(|name| name.ends_with("conv1.weight")).count();
     if unet.layers_per_block > blocks {

@@ -41,8 +41,9 @@ pub struct Family {
     kind: Kind,
 }
 
+/// Which network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Cnn,
     UNet,
 }
@@ -134,7 +135,10 @@ impl ChainSettings {
             return Err(format!("timesteps is {}: from 1 to {MOST_STEPS}", self.timesteps));
         }
         if self.unused >= self.timesteps {
-            return Err(format!("unused is {}: below timesteps", self.unused));
+            let Self { timesteps, unused, .. } = self;
+            return Err(format!(
+                "timesteps is {timesteps}, of which {unused} are unused: none is left"
+            ));
         }
         if self.betas == Betas::Table {
             return Ok(());
@@ -179,7 +183,8 @@ impl Settings {
         }
     }
 
-    fn check(&self, kind: Kind) -> Result<(), String> {
+    pub(crate) fn check(&self, kind: Kind) -> Result<(), String> {
+        self.chain.check()?;
         let [low, high] = self.state_range;
         if !(low < high && low.is_finite() && high.is_finite()) {
             return Err(format!("state_range is [{low}, {high}]: two finite numbers, ascending"));
@@ -192,7 +197,6 @@ impl Settings {
         if matches!(prediction, Prediction::Score | Prediction::Velocity) {
             return Err("prediction is `noise`, `data` or `v`".into());
         }
-        self.chain.check()?;
         let net = match kind {
             Kind::Cnn => self.cnn.as_ref().map(DdpmCnnConfig::check),
             Kind::UNet => self.size.zip(self.unet.as_ref()).map(|(size, unet)| {

@@ -79,6 +79,9 @@ pub enum TorchError {
     Empty,
 }
 
+/// Sides of a tensor, at most.
+const SIDES: usize = 16;
+
 /// Dictionaries inside dictionaries, at most.
 const DEEPEST: usize = 16;
 /// The first bytes of a file of the time before archives: a pickle of a magic number.
@@ -240,8 +243,11 @@ impl<'a> Reader<'a> {
         weights: &mut Weights,
     ) -> Result<(), TorchError> {
         let Node::Dict(pairs) = self.pickle.node(id) else {
-            if let Some(array) = self.tensor(id, path)? {
-                weights.0.insert(path.to_owned(), array);
+            if let Some(array) = self.tensor(id, path)?
+                && weights.0.insert(path.to_owned(), array).is_some()
+            {
+                let (name, reason) = (path.to_owned(), "two tensors have this name");
+                return Err(TorchError::Tensor { name, reason });
             }
             return Ok(());
         };
@@ -289,6 +295,10 @@ impl<'a> Reader<'a> {
         let Some(dtype) = kind.dtype() else { return Ok(None) };
         let bytes = (self.storage)(key)?;
         let negative = || unfit("its offset, shape or strides are negative or no numbers");
+        if [shape, strides].iter().any(|id| self.pickle.row(**id).is_some_and(|r| r.len() > SIDES))
+        {
+            return Err(unfit("it has more sides than tensors have"));
+        }
         let view = View {
             offset: self.size(*offset).ok_or_else(negative)?,
             shape: self.sizes(*shape).ok_or_else(negative)?,

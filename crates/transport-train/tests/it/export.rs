@@ -93,4 +93,24 @@ fn what_is_no_export_is_refused() {
     let damage =
         matches!(&error, ImportError::Export(ExportError::Store(StoreError::Checksum { .. })));
     assert!(damage && !back.path().exists(), "{error}");
+    let renamed = Import { map: Some(file.clone()), ..what };
+    let error = import(&renamed, &back, false).unwrap_err();
+    assert!(matches!(error, ImportError::Unread { option: "map", .. }), "{error}");
+}
+
+/// Weights that do not open as a run replace none.
+#[test]
+fn a_run_is_kept_until_another_opens() {
+    let root = tempfile::tempdir().unwrap();
+    let run = made("run", &small(5), root.path());
+    let mut archive = run.read_model().unwrap();
+    let lost = archive.weights.0.keys().next().unwrap().clone();
+    archive.weights.0.remove(&lost);
+    let broken = folder(root.path(), "broken");
+    broken.begin().unwrap();
+    broken.finish(&archive).unwrap();
+    let what = Import::new(&broken.file("model.safetensors"), Format::Transport);
+    let error = import(&what, &run, true).unwrap_err();
+    assert!(matches!(error, ImportError::Open(_)) && error.to_string().contains(&lost), "{error}");
+    Run::open(run.path()).unwrap();
 }

@@ -209,6 +209,26 @@ fn configurations_that_contradict_the_weights_are_refused() {
     }
     let error = load_with(r#"{"timestepps": 100}"#).unwrap_err();
     assert!(error.to_string().contains("timestepps"), "{error}");
+    write(&what.path, &cnn());
+    std::fs::write(&config, r#"{"timesteps": 0}"#).unwrap();
+    let error = load(&what, &space()).unwrap_err();
+    assert!(error.to_string().contains("timesteps is 1, of which 1"), "{error}");
+}
+
+/// Sizes that only names of arrays have are refused before a network of such sizes is made.
+#[test]
+fn sizes_without_numbers_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let with = |name: &str, shape: Vec<usize>| {
+        let mut weights = cnn();
+        let count = shape.iter().product();
+        weights.0.insert(name.to_owned(), Array { shape, values: vec![0.0; count] });
+        load(&saved(root.path(), &weights), &space()).unwrap_err().to_string()
+    };
+    let error = with("gt.blocks.1.net.0.weight", vec![65536, 1, 3, 0]);
+    assert!(error.contains("has none"), "{error}");
+    let error = with("gt.blocks.1.net.0.weight", vec![4096, 1, 1, 1]);
+    assert!(error.contains("`gt.blocks.1.net.0.weight` of shape"), "{error}");
 }
 
 #[test]

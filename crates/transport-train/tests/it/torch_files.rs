@@ -136,6 +136,9 @@ fn tensors_that_cannot_be_are_refused() {
         let error = torch_error(&with(&tensor(offset, &shape, &strides)));
         assert!(matches!(&error, TorchError::Tensor { name, .. } if name == "w"), "{error}");
     }
+    let many = [&b"("[..], &b"K\x01".repeat(17), b"t"].concat();
+    let error = torch_error(&with(&tensor(b"K\x00", &many, &many)));
+    assert!(error.to_string().contains("more sides"), "{error}");
     // One number, a billion times over: no more memory than the file is worth.
     let wide = tensor(b"K\x00", b"J\x00\x00\x00\x40\x85", b"K\x00\x85");
     assert_eq!(torch_error(&with(&wide)), TorchError::Large);
