@@ -73,7 +73,10 @@ fn bridge<S: Scheme>(d: usize, start: Start, of: &Arguments) -> Result<(), Box<d
     let train = LoopConfig { batch_size: 128, seed: of.seed, ..LoopConfig::default() };
     let optim = OptimConfig { lr: 1e-3, ..OptimConfig::default() };
     let mut training = Alternating::<S>::between(config, ends, start, train, optim, &space);
-    let file = |out: &PathBuf| out.join(format!("{}-{d}-{}.safetensors", of.method, of.seed));
+    // What a state goes on with stands in the name of its file.
+    let Arguments { method, seed, fits, steps, pairs, .. } = of;
+    let name = format!("{method}-{d}-{seed}-{fits}-{steps}-{pairs}.safetensors");
+    let file = |out: &PathBuf| out.join(&name);
     let file = of.out.as_ref().map(file);
     if let Some(file) = file.as_ref().filter(|file| file.exists()) {
         let state = read(file)?.weights;
@@ -83,7 +86,8 @@ fn bridge<S: Scheme>(d: usize, start: Start, of: &Arguments) -> Result<(), Box<d
     let began = Instant::now();
     while training.steps_done() < training.steps_total() {
         training.step();
-        if training.steps_done().is_multiple_of(config.steps * (of.fits / 4).max(1)) {
+        let (done, total) = (training.steps_done(), training.steps_total());
+        if done == total || done.is_multiple_of(config.steps * (of.fits / 4).max(1)) {
             report(&training, &config, d, &space, began)?;
             if let Some(file) = &file {
                 let mut weights = training.state();

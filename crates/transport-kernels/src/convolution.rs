@@ -137,7 +137,6 @@ mod slices {
     use crate::gemm::{Matrix, add_product, add_product_wide, write_product};
     use crate::simd::worth_threads;
     use rayon::prelude::*;
-    use std::borrow::Cow;
     use std::ops::Range;
 
     /// Elements of the columns that are laid out at a time: 256 KiB.
@@ -334,13 +333,13 @@ mod slices {
             x: &'a [f32],
             rows: &Range<usize>,
             buffer: &'a mut Vec<f32>,
-        ) -> Cow<'a, [f32]> {
+        ) -> &'a [f32] {
             if self.pointwise() {
-                return Cow::Borrowed(x);
+                return x;
             }
             buffer.resize(self.volume(rows), 0.0);
             self.columns(x, rows, buffer);
-            Cow::Borrowed(buffer)
+            buffer
         }
     }
 
@@ -390,7 +389,7 @@ mod slices {
             y.chunks_mut(area.max(1)).zip(bias).for_each(|(plane, b)| plane.fill(*b));
             for rows in s.blocks() {
                 let columns = s.block(x, &rows, buffer);
-                let columns = Matrix::new(&columns, [s.under(), rows.len() * width]);
+                let columns = Matrix::new(columns, [s.under(), rows.len() * width]);
                 add_product_wide(&mut y[rows.start * width..], area, weight, columns);
             }
         };
@@ -430,7 +429,7 @@ mod slices {
                 for rows in s.blocks() {
                     let (first, places) = (rows.start * width, rows.len() * width);
                     let columns = s.block(x, &rows, &mut buffer);
-                    let columns = Matrix::new(&columns, [s.under(), places]).t();
+                    let columns = Matrix::new(columns, [s.under(), places]).t();
                     let g = Matrix::wide(&g[first..s.after()], [s.outputs, places], area);
                     add_product(&mut sum, g, columns);
                 }

@@ -24,6 +24,7 @@
 
 use crate::weights::{Array, Weights, WeightsError};
 use std::collections::BTreeMap;
+use transport_core::linalg::symmetric_eigen;
 
 /// The widths that are kept up.
 pub const WIDTHS: [f64; 2] = [0.05, 0.10];
@@ -93,10 +94,13 @@ pub fn fit(given: &[Profile], wanted: Profile) -> Fit {
     let size = |p: &Profile| p.product(*p).sqrt();
     let sizes: Vec<f64> = given.iter().map(size).collect();
     let gram = |i: usize, j: usize| given[i].product(given[j]) / (sizes[i] * sizes[j]);
-    let mut a: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| gram(i, j)).collect()).collect();
-    (0..n).for_each(|i| a[i][i] += RIDGE);
+    let a: Vec<f64> = (0..n * n).map(|k| gram(k.div_euclid(n), k % n)).collect();
     let b: Vec<f64> = given.iter().zip(&sizes).map(|(p, s)| p.product(wanted) / s).collect();
-    let x = solved(a, b.clone());
+    // Neighbouring profiles are nearly the same: the ridge keeps their difference finite.
+    let (spectrum, basis) = symmetric_eigen(&a, n);
+    let along = |k: usize| (0..n).map(|i| basis[i * n + k] * b[i]).sum::<f64>();
+    let parts: Vec<f64> = (0..n).map(|k| along(k) / (spectrum[k].max(0.0) + RIDGE)).collect();
+    let x: Vec<f64> = (0..n).map(|i| (0..n).map(|k| basis[i * n + k] * parts[k]).sum()).collect();
     let whole = wanted.product(wanted);
     let quadratic: f64 = (0..n)
         .flat_map(|i| (0..n).map(move |j| (i, j)))
@@ -105,27 +109,6 @@ pub fn fit(given: &[Profile], wanted: Profile) -> Fit {
     let cross: f64 = x.iter().zip(&b).map(|(x, b)| x * b).sum();
     let error = ((quadratic - 2.0 * cross + whole).max(0.0) / whole).sqrt();
     Fit { weights: x.iter().zip(&sizes).map(|(x, s)| x / s).collect(), error }
-}
-
-/// `A x = b` for a positive definite matrix, by Cholesky's decomposition.
-fn solved(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
-    let n = b.len();
-    for j in 0..n {
-        for i in j..n {
-            let inner: f64 = (0..j).map(|k| a[i][k] * a[j][k]).sum();
-            let left = a[i][j] - inner;
-            a[i][j] = if i == j { left.max(f64::MIN_POSITIVE).sqrt() } else { left / a[j][j] };
-        }
-    }
-    for i in 0..n {
-        let inner: f64 = (0..i).map(|k| a[i][k] * b[k]).sum();
-        b[i] = (b[i] - inner) / a[i][i];
-    }
-    for i in (0..n).rev() {
-        let inner: f64 = (i + 1..n).map(|k| a[k][i] * b[k]).sum();
-        b[i] = (b[i] - inner) / a[i][i];
-    }
-    b
 }
 
 /// Averages of the two [`WIDTHS`], and what was written down of them.

@@ -48,12 +48,6 @@ impl Interpolated {
         Self { velocity: net("velocity"), denoiser: net("denoiser"), blur }
     }
 
-    /// `γ`.
-    #[must_use]
-    pub fn blur(&self) -> Blur {
-        self.blur
-    }
-
     /// `b(x, t)` and `η(x, t)`.
     ///
     /// # Shapes

@@ -75,12 +75,6 @@ impl Strength {
         Ok(Self { weight, interval })
     }
 
-    /// The weight on the interval.
-    #[must_use]
-    pub fn weight(&self) -> f64 {
-        self.weight
-    }
-
     /// `w(t)`, with `neutral` outside the interval.
     #[must_use]
     pub fn at(&self, t: f64, neutral: f64) -> f64 {

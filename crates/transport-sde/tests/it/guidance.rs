@@ -139,6 +139,11 @@ fn planted_faults_are_seen() {
     close(predictions(&wrong, t), predictions(&right, t), 1e-9).unwrap_err();
     let other = free(Rectified, Strength::new(2.0).unwrap());
     close(predictions(&other, t), predictions(&right, t), 1e-9).unwrap_err();
+    let held = Strength::within(4.0, Interval { start: 0.3, end: 0.6 }).unwrap();
+    let always = free(Rectified, Strength::new(4.0).unwrap());
+    let outside = Times::Same(0.2);
+    let right = predictions(&free(Rectified, held), outside);
+    close(predictions(&always, outside), right, 1e-9).unwrap_err();
 }
 
 /// Outside the interval a classifier-free field is conditional and a steered one as it was.

@@ -1,6 +1,7 @@
 //! The interpolant between Gaussians: its flow, its SDEs and its density.
 
-use transport_core::device::{Space, select, to_host};
+use crate::space;
+use transport_core::device::to_host;
 use transport_core::law::{Density, Gaussian, Law};
 use transport_core::linalg::mean_and_covariance;
 use transport_core::map::Transport;
@@ -11,10 +12,6 @@ use transport_sde::dynamics::Epsilon;
 use transport_sde::{Family, Grid, OdeFlow, SdeFlow, Solver};
 
 const BLURS: [Blur; 3] = [Blur::Root(0.8), Blur::Parabola(1.5), Blur::Sine(0.6)];
-
-fn space() -> Space {
-    Space::f64(&select(None).unwrap())
-}
 
 fn ends() -> (Gaussian, Gaussian) {
     (
@@ -47,7 +44,7 @@ fn blurs_are_zero_at_the_ends_and_know_their_derivative() {
 }
 
 /// `b = v − γγ′ s` with `v = E[x₁ − x₀ | x_t]`: from the blur 0 and the score, by another route than
-/// the closed form. And `velocity_and_noise` gives `η = −γ s`.
+/// the closed form. And the noise is `η = −γ s = γ Σ⁻¹(x − μ)`.
 #[test]
 fn velocity_is_that_of_the_mean_less_the_score_of_the_blur() {
     let s = space();
@@ -57,7 +54,6 @@ fn velocity_is_that_of_the_mean_less_the_score_of_the_blur() {
             let at = Times::Same(t);
             let (b, score) = between(blur).velocity_and_score(x.clone(), at);
             let [gamma, rate] = blur.at(t);
-            // The same covariance from a blur that does not move: a parabola at its top has γ′ = 0.
             let (a, c) = ends();
             let (p, q) = (a.covariance(), c.covariance());
             let sigma: Vec<f64> = (0..4)
@@ -69,13 +65,14 @@ fn velocity_is_that_of_the_mean_less_the_score_of_the_blur() {
             let det = sigma[0] * sigma[3] - sigma[1] * sigma[2];
             let inverse = [sigma[3] / det, -sigma[1] / det, -sigma[2] / det, sigma[0] / det];
             let rows = to_host(x.clone());
-            let mut expected = Vec::new();
+            let (mut expected, mut noise) = (Vec::new(), Vec::new());
             for row in rows.chunks_exact(2) {
                 let away: Vec<f64> =
                     (0..2).map(|i| row[i] - (1.0 - t) * a.mean()[i] - t * c.mean()[i]).collect();
                 let whitened: Vec<f64> = (0..2)
                     .map(|i| inverse[2 * i] * away[0] + inverse[2 * i + 1] * away[1])
                     .collect();
+                noise.extend(whitened.iter().map(|v| gamma * v));
                 for i in 0..2 {
                     let carried: f64 = (0..2)
                         .map(|j| (t * q[2 * i + j] - (1.0 - t) * p[2 * i + j]) * whitened[j])
@@ -85,6 +82,10 @@ fn velocity_is_that_of_the_mean_less_the_score_of_the_blur() {
             }
             let route = s.tensor(expected, [5, 2]) - score.mul_scalar(gamma * rate);
             let gap = to_host(b - route);
+            assert!(gap.iter().all(|v| v.abs() < 1e-12), "{blur:?} at {t}: {gap:?}");
+            let (_, found) =
+                between(blur).velocity_and_noise(x.clone(), Times::Same(t), &|t| blur.at(t)[0]);
+            let gap = to_host(found - s.tensor(noise, [5, 2]));
             assert!(gap.iter().all(|v| v.abs() < 1e-12), "{blur:?} at {t}: {gap:?}");
         }
     }
