@@ -3,7 +3,6 @@
 use super::Dual;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::linear;
 use transport_core::{Noise, Space};
 use transport_kernels::{Activation, Mask, ops};
 
@@ -47,7 +46,7 @@ impl Dense {
     /// `x`: `[n, inputs]`; returns `[n, outputs]`.
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        linear(x, self.weight.val(), Some(self.bias.val()))
+        self.masked(None, x, None, false)
     }
 
     /// `f(x) (W ⊙ M) + b`, with `x` added on the way around: the connections where the mask is 0 do
