@@ -9,7 +9,8 @@
 //! residual networks with SiLU. A row of the output is written when its run is done; runs that are
 //! in it already are not repeated.
 //!
-//! `cargo run --release --example flow_nll -- ARRAYS OUT.csv [--blocks] [--models m,m] [--sets s,s]`
+//! `cargo run --release --example flow_nll -- ARRAYS OUT.csv [--blocks] [--models m,m] [--sets s,s]
+//! [--seeds 3]`
 use burn::tensor::Tensor;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -127,23 +128,26 @@ struct Request {
     blocks: bool,
     models: String,
     sets: String,
+    seeds: u64,
 }
 
 fn request() -> Result<Request, Failure> {
     let mut free = Vec::new();
-    let (mut blocks, mut models, mut sets) = (false, MODELS.to_owned(), SETS.to_owned());
+    let (mut blocks, mut seeds) = (false, 3);
+    let (mut models, mut sets) = (MODELS.to_owned(), SETS.to_owned());
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--blocks" => blocks = true,
             "--models" => models = words.next().ok_or("--models needs names")?,
             "--sets" => sets = words.next().ok_or("--sets needs names")?,
+            "--seeds" => seeds = words.next().ok_or("--seeds needs a number")?.parse()?,
             _ => free.push(PathBuf::from(word)),
         }
     }
-    let usage = "usage: flow_nll ARRAYS OUT.csv [--blocks] [--models m,m] [--sets s,s]";
+    let usage = "usage: flow_nll ARRAYS OUT.csv [--blocks] [--models m,m] [--sets s,s] [--seeds 3]";
     let [arrays, out] = <[PathBuf; 2]>::try_from(free).map_err(|_| usage)?;
-    Ok(Request { arrays, out, blocks, models, sets })
+    Ok(Request { arrays, out, blocks, models, sets, seeds })
 }
 
 fn flow(config: &FlowConfig, train: &Part, seed: u64, blocks: bool, space: &Space) -> Flow {
@@ -159,14 +163,14 @@ fn flow(config: &FlowConfig, train: &Part, seed: u64, blocks: bool, space: &Spac
 }
 
 fn main() -> Result<(), Failure> {
-    let Request { arrays, out, blocks, models, sets } = request()?;
+    let Request { arrays, out, blocks, models, sets, seeds } = request()?;
     let space = Space::f32(&select(None)?);
     let done = std::fs::read_to_string(&out).unwrap_or_default();
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&out)?;
     if done.is_empty() {
         writeln!(file, "set,model,split,seed,test,validation,step,rate")?;
     }
-    for (split, seed) in (0..9).map(|k: u64| (k / 3, k % 3)) {
+    for (split, seed) in (0..3).flat_map(|split: u64| (0..seeds).map(move |seed| (split, seed))) {
         for set in sets.split(',') {
             let part = |name: &str| Part::read(&arrays, set, split, name);
             let parts = [part("train")?, part("validation")?, part("test")?];

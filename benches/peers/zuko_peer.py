@@ -1,6 +1,6 @@
 """zuko's flows on the arrays of `flow_data.py`, trained as `examples/flow_nll.rs` trains ours.
 
-    python zuko_peer.py ARRAYS OUT.csv [--models ...] [--sets ...]
+    python zuko_peer.py ARRAYS OUT.csv [--models ...] [--sets ...] [--seeds 3]
 
 Three transforms of zuko's own: networks of two hidden layers of 64 with ReLU; no permutation but the
 alternating mask (couplings) or the reversed order (autoregressive). NSF (C) is zuko's coupling flow
@@ -94,6 +94,7 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -104,7 +105,7 @@ def main():
     else:
         options.out.write_text(",".join(fields) + "\n")
     for split in range(3):
-        for seed in range(3):
+        for seed in range(options.seeds):
             for name in options.sets:
                 load = lambda part: np.load(options.arrays / f"{name}.{split}.{part}.npy")
                 parts = [torch.from_numpy(load(p)) for p in ("train", "validation", "test")]
