@@ -75,19 +75,32 @@ pub(crate) fn affine(
     start: Start<'_>,
     sizes: Sizes,
 ) -> Vec<f32> {
-    let Sizes { n, k, m } = sizes;
+    let Sizes { n, m, .. } = sizes;
     assert_eq!(bias.len(), m, "a bias for {m} outputs");
-    let (value, weight) = (Matrix::new(value, [n, k]), Matrix::new(weight, [k, m]));
     // SAFETY: n rows of m elements are written, each as long as the bias.
     let mut out = unsafe { filled(n * m, |out| dispatch(Begin { out, bias, start })) };
-    if n == 1 {
-        // A single row's product is summed another way when it is added onto something; apart, it
-        // has the bits that it has among others.
-        out.iter_mut().zip(product(value, weight)).for_each(|(o, p)| *o += p);
-    } else {
-        add_product(&mut out, value, weight);
-    }
+    add(&mut out, value, weight, sizes);
     out
+}
+
+/// `out += value W`.
+///
+/// Products of a single row or a single column are summed another way, which depends on the other
+/// side: as one of two, either has the bits that it has among others.
+fn add(out: &mut Vec<f32>, value: &[f32], weight: &[f32], sizes: Sizes) {
+    let Sizes { n, k, m } = sizes;
+    if n == 1 {
+        out.extend_from_within(..);
+        add(out, &value.repeat(2), weight, Sizes { n: 2, ..sizes });
+        out.truncate(m);
+    } else if m == 1 {
+        let twice = |x: &[f32]| x.iter().flat_map(|x| [*x; 2]).collect::<Vec<f32>>();
+        let mut both = twice(out);
+        add(&mut both, value, &twice(weight), Sizes { m: 2, ..sizes });
+        out.iter_mut().zip(both.iter().step_by(2)).for_each(|(o, b)| *o = *b);
+    } else {
+        add_product(out, Matrix::new(value, [n, k]), Matrix::new(weight, [k, m]));
+    }
 }
 
 /// `f(x)`.
@@ -212,19 +225,11 @@ pub(crate) fn tangent(
     around: bool,
     sizes: Sizes,
 ) -> Vec<f32> {
-    let Sizes { n, k, m } = sizes;
+    let Sizes { n, m, .. } = sizes;
     assert!(u.len().is_multiple_of(slope.len().max(1)), "whole blocks of directions");
     // SAFETY: blocks as long as the slopes make up all of `u`, and each is written.
     let scaled = unsafe { filled(u.len(), |out| dispatch(Scale { out, u, slope })) };
-    let (scaled, weight) = (Matrix::new(&scaled, [n, k]), Matrix::new(weight, [k, m]));
-    if !around {
-        return product(scaled, weight);
-    }
-    let mut out = u.to_vec();
-    if n == 1 {
-        out.iter_mut().zip(product(scaled, weight)).for_each(|(o, p)| *o += p);
-    } else {
-        add_product(&mut out, scaled, weight);
-    }
+    let mut out = if around { u.to_vec() } else { vec![0.0; n * m] };
+    add(&mut out, &scaled, weight, sizes);
     out
 }

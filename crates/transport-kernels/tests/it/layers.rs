@@ -154,17 +154,26 @@ fn views_are_read_as_what_they_show() {
 #[test]
 fn a_row_has_the_same_bits_in_any_chunk() {
     let [space, _] = spaces();
-    for width in [24, 64, 128, 256] {
-        let (w, b) = (matrix(2, [width, width], &space), vector(3, width, &space));
-        let x = Noise::new(1, 333).normal(width, &space);
-        let whole = to_host(ops::layer(KIND, x.clone(), w.clone(), b.clone(), true));
-        for size in [1, 2, 3, 7, 64, 100, 256] {
-            let parts = x.clone().split(size, 0).into_iter();
-            let parts: Vec<f64> = parts
-                .flat_map(|x| to_host(ops::layer(KIND, x, w.clone(), b.clone(), true)))
-                .collect();
-            let differ = whole.iter().zip(&parts).filter(|(a, b)| a != b).count();
-            assert_eq!(differ, 0, "width {width}, chunks of {size}");
+    let shapes = [1, 2, 3, 4, 17].into_iter().flat_map(|k| [[k, 24], [24, k], [k, 2]]);
+    for [k, m] in shapes.chain([24, 64, 128, 256].map(|width| [width, width])) {
+        let (w, b) = (matrix(2, [k, m], &space), vector(3, m, &space));
+        let x = Noise::new(1, 333).normal(k, &space);
+        let layer = |x: Tensor<2>| ops::layer(KIND, x, w.clone(), b.clone(), k == m);
+        let plain = |x: Tensor<2>| ops::masked_layer(None, x, w.clone(), b.clone(), None, false);
+        let slope = |x: Tensor<2>| ops::tangent(x.clone(), x, w.clone(), k == m);
+        let onto = |x: Tensor<2>| {
+            let base = x.clone().sum_dim(1).expand([x.dims()[0], m]);
+            ops::onto(base, x, w.clone(), b.clone())
+        };
+        let all: [&dyn Fn(Tensor<2>) -> Tensor<2>; 4] = [&layer, &plain, &slope, &onto];
+        for (which, f) in all.into_iter().enumerate() {
+            let whole = to_host(f(x.clone()));
+            for size in [1, 2, 3, 7, 64, 100, 256] {
+                let parts = x.clone().split(size, 0).into_iter();
+                let parts: Vec<f64> = parts.flat_map(|x| to_host(f(x))).collect();
+                let differ = whole.iter().zip(&parts).filter(|(a, b)| a != b).count();
+                assert_eq!(differ, 0, "layer {which} of {k} to {m}, chunks of {size}");
+            }
         }
     }
 }

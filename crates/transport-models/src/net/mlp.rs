@@ -1,6 +1,7 @@
 //! A residual multi-layer perceptron with time and context.
 
 use super::activation::{Activation, silu_with_slope};
+use super::rows::Rows;
 use super::{Dense, Dropout, Dual, Embedding};
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -126,7 +127,16 @@ impl Mlp {
         context: Option<Tensor<2>>,
         u: Tensor<2>,
     ) -> (Tensor<2>, Tensor<2>) {
-        let mut dh = self.input.tangent(u);
+        let rows = Rows { x, t, context, along: Some(u) };
+        match self.tracked() {
+            true => self.jvp_of(rows),
+            false => rows.share(|rows| self.jvp_of(rows)),
+        }
+    }
+
+    fn jvp_of(&self, rows: Rows<'_>) -> (Tensor<2>, Tensor<2>) {
+        let Rows { x, t, context, along } = rows;
+        let mut dh = self.input.tangent(along.unwrap_or_else(|| x.zeros_like()));
         let mut h = self.first(x, t, context);
         for layer in &self.hidden {
             let (value, slope) = silu_with_slope(h.clone());
@@ -191,6 +201,15 @@ impl Mlp {
         t: Times<'_>,
         context: Option<Tensor<2>>,
     ) -> (Tensor<2>, Tensor<1>) {
+        let rows = Rows { x, t, context, along: None };
+        match self.tracked() {
+            true => self.divergence_of(rows),
+            false => rows.share(|rows| self.divergence_of(rows)),
+        }
+    }
+
+    fn divergence_of(&self, rows: Rows<'_>) -> (Tensor<2>, Tensor<1>) {
+        let Rows { x, t, context, .. } = rows;
         let [n, d] = x.dims();
         let rows = self.input.jacobian();
         let width = rows.dims()[1];

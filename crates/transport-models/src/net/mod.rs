@@ -21,6 +21,7 @@ mod image;
 mod image_network;
 mod mlp;
 mod norm;
+mod rows;
 mod time_features;
 mod time_mlp;
 pub mod unet;
