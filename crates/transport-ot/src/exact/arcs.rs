@@ -34,6 +34,17 @@ impl Part<'_> {
         self.chosen.map_or_else(|| self.cost.shape(), |chosen| chosen.map(<[usize]>::len))
     }
 
+    /// All of its rows.
+    pub(super) fn matrix(&self) -> Vec<f64> {
+        let [n, m] = self.shape();
+        let mut costs = vec![0.0; n * m];
+        let mut scratch = Default::default();
+        for (i, row) in costs.chunks_exact_mut(m).enumerate() {
+            row.copy_from_slice(self.row(i, &mut scratch));
+        }
+        costs
+    }
+
     /// One row of the part; `scratch` holds a row of the whole.
     pub(super) fn row<'s>(&self, i: usize, scratch: &'s mut [Vec<f64>; 2]) -> &'s [f64] {
         let [whole, part] = scratch;

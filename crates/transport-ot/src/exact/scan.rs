@@ -50,6 +50,11 @@ impl Vectors {
         self.0.dispatch(Relax { costs, reach, base, row })
     }
 
+    /// Where `c − v` is smallest, if that is less than a limit; whatever the length.
+    pub(super) fn least_below(self, costs: &[f64], v: &[f64], limit: f64) -> Option<usize> {
+        self.0.dispatch(LeastBelow { costs, v, limit })
+    }
+
     /// `least ← min(least, c − u)`, whatever the length.
     pub(super) fn lower_to(self, least: &mut [f64], costs: &[f64], u: f64) {
         self.0.dispatch(LowerTo { least, costs, u });
@@ -88,6 +93,41 @@ impl WithSimd for TwoSmallest<'_> {
         }
         let reduced = costs.iter().zip(v).map(|(c, v)| simd.sub_f64s(*c, *v));
         (low, place::<S>(simd, low, reduced), next)
+    }
+}
+
+struct LeastBelow<'a> {
+    costs: &'a [f64],
+    v: &'a [f64],
+    limit: f64,
+}
+
+impl WithSimd for LeastBelow<'_> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Option<usize> {
+        let ((costs, costs_rest), (v, v_rest)) =
+            (S::as_simd_f64s(self.costs), S::as_simd_f64s(self.v));
+        let mut least = [simd.splat_f64s(self.limit); 4];
+        let ((c4, c_few), (v4, v_few)) = (costs.as_chunks::<4>(), v.as_chunks::<4>());
+        for (c, v) in c4.iter().zip(v4) {
+            for l in 0..4 {
+                least[l] = simd.min_f64s(least[l], simd.sub_f64s(c[l], v[l]));
+            }
+        }
+        for (c, v) in c_few.iter().zip(v_few) {
+            least[0] = simd.min_f64s(least[0], simd.sub_f64s(*c, *v));
+        }
+        let halves = [simd.min_f64s(least[0], least[1]), simd.min_f64s(least[2], least[3])];
+        let low = simd.reduce_min_f64s(simd.min_f64s(halves[0], halves[1]));
+        let rest = costs_rest.iter().zip(v_rest).map(|(c, v)| c - v).enumerate();
+        let last = rest.fold((low, None), |l, (k, x)| if x < l.0 { (x, Some(k)) } else { l });
+        let reduced = costs.iter().zip(v).map(|(c, v)| simd.sub_f64s(*c, *v));
+        match last.1 {
+            Some(k) => Some(self.costs.len() - costs_rest.len() + k),
+            None => (low < self.limit).then(|| place::<S>(simd, low, reduced)),
+        }
     }
 }
 
@@ -182,6 +222,9 @@ mod tests {
             let mut least = vec![0.5; n];
             vectors.lower_to(&mut least, &c, 0.25);
             assert!((0..n).all(|j| least[j] == (c[j] - 0.25).min(0.5)));
+            let low = reduced[order[0]];
+            assert_eq!(vectors.least_below(&c, &v, low + 1e-9), Some(order[0]), "{n}");
+            assert_eq!(vectors.least_below(&c, &v, low), None, "{n}");
             c.resize(padded(n), f64::INFINITY);
             v.resize(padded(n), 0.0);
             let expected = (reduced[order[0]], order[0], reduced[order[1]]);

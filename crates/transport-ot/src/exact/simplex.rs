@@ -1,8 +1,9 @@
-//! The network simplex method on a few arcs of each row, with all arcs priced at the end.
+//! The network simplex method: on the matrix of costs, or on a few arcs of each row.
 //!
 //! ```text
-//! pivot among the listed arcs until none has c − u − v < 0;
-//! look at all arcs; list those that have; again, until there are none
+//! matrix: pivot on the most negative c − u − v of a row, row after row, until no row has one
+//! lists:  pivot among the listed arcs until none has c − u − v < 0;
+//!         look at all arcs; list those that have; again, until there are none
 //! ```
 //!
 //! Masses are perturbed (each row by 1, the last column by n, in units that are coarser by
@@ -14,11 +15,15 @@
 
 use super::Optimum;
 use super::arcs::{Arcs, Part};
+use super::dense::LARGEST;
+use super::scan::Vectors;
 use super::tree::{Link, Tree};
 use rayon::prelude::*;
 
 /// Arcs of each row that are listed at first.
 const LISTED: usize = 160;
+/// Arcs of each row that the first basis looks at.
+const NEAREST: usize = 8;
 /// Arcs of a row that are added at a time when all are looked at.
 const ADDED: usize = 32;
 /// The reduced cost, relative to the largest cost in the basis, that counts as negative.
@@ -31,18 +36,10 @@ pub(super) fn solve(part: Part<'_>, supply: &[i64], capacity: &[i64], v: &[f64])
     let mut rows: Vec<i64> = supply.iter().map(|s| s * grain + 1).collect();
     let mut columns: Vec<i64> = capacity.iter().map(|c| c * grain).collect();
     columns[m - 1] += n as i64;
-    let arcs = Arcs::new(part, v, LISTED);
+    let held = n.max(m) <= LARGEST;
+    let arcs = Arcs::new(part, v, if held { NEAREST } else { LISTED });
     let mut tree = Tree::new(n, m, &greedy(part, &arcs, &mut rows, &mut columns, v));
-    let mut listed: Vec<Link> = (0..n).flat_map(|i| links(&arcs, i)).collect();
-    let mut pivots = 0;
-    loop {
-        pivots += pivot_all(&mut tree, &listed);
-        let found = negative(part, &tree);
-        if found.is_empty() {
-            break;
-        }
-        listed.extend(found);
-    }
+    let pivots = if held { on_matrix(part, &mut tree) } else { on_lists(part, &mut tree, arcs) };
     let whole = |flow: i64| (flow + grain / 2).div_euclid(grain);
     let total = supply.iter().sum::<i64>() as f64;
     let links = tree.links().map(|(link, flow)| (link, whole(flow) as f64 / total));
@@ -50,11 +47,56 @@ pub(super) fn solve(part: Part<'_>, supply: &[i64], capacity: &[i64], v: &[f64])
     Optimum { links, u: tree.u().to_vec(), v: tree.v().to_vec(), iterations: pivots }
 }
 
+/// Pivots until no arc is negative.
+fn on_matrix(part: Part<'_>, tree: &mut Tree) -> usize {
+    let costs = part.matrix();
+    let (mut pivots, mut before) = (0, usize::MAX);
+    while before != pivots {
+        before = pivots;
+        pivots += pivot_rows(tree, &costs);
+        tree.settle();
+    }
+    pivots
+}
+
+/// The most negative arc of a row goes in, then the next row's, until no row has one.
+fn pivot_rows(tree: &mut Tree, costs: &[f64]) -> usize {
+    let (n, m, bar) = (tree.u().len(), tree.v().len(), bar(tree));
+    let vectors = Vectors::new();
+    let (mut pivots, mut clean, mut i) = (0, 0, 0);
+    while clean < n {
+        let row = &costs[i * m..(i + 1) * m];
+        clean += 1;
+        if let Some(j) = vectors.least_below(row, tree.v(), tree.u()[i] + bar) {
+            tree.pivot(&Link { row: i as u32, column: j as u32, cost: row[j] });
+            (pivots, clean) = (pivots + 1, 0);
+        }
+        i = (i + 1) % n;
+    }
+    pivots
+}
+
+/// Pivots among the listed arcs, lists what is negative of all that there are, and again.
+fn on_lists(part: Part<'_>, tree: &mut Tree, arcs: Arcs<'_>) -> usize {
+    let mut listed: Vec<Link> = (0..tree.u().len()).flat_map(|i| links(&arcs, i)).collect();
+    drop(arcs);
+    let mut pivots = 0;
+    loop {
+        pivots += pivot_all(tree, &listed);
+        tree.settle();
+        let found = negative(part, tree);
+        if found.is_empty() {
+            return pivots;
+        }
+        listed.extend(found);
+    }
+}
+
 fn links<'a>(arcs: &'a Arcs<'_>, i: usize) -> impl Iterator<Item = Link> + 'a {
     arcs.of(i).iter().map(move |a| Link { row: i as u32, column: a.column, cost: a.cost })
 }
 
-/// A first basis: the listed arcs carry what they can, the tightest first.
+/// A first basis: the nearest arcs carry what they can, the tightest first.
 ///
 /// Each step empties a row or fills a column, never both before the last: a tree.
 fn greedy(
@@ -92,15 +134,25 @@ fn greedy(
     basis
 }
 
-/// The listed arcs by `c − v`, counted from the least of their row.
+/// The nearest listed arcs of each row by `c − v`, counted from the least of their row.
 fn by_tightness(arcs: &Arcs<'_>, n: usize, v: &[f64]) -> Vec<Link> {
-    let reduced = |l: &Link| l.cost - v[l.column as usize];
-    let row = |i: usize| {
-        let least = links(arcs, i).map(|l| reduced(&l)).fold(f64::INFINITY, f64::min);
-        links(arcs, i).map(move |l| (l.cost - v[l.column as usize] - least, l))
+    type Near = (f64, Link);
+    let order = |x: &Near, y: &Near| {
+        let place = |link: &Link| (link.row, link.column);
+        x.0.total_cmp(&y.0).then_with(|| place(&x.1).cmp(&place(&y.1)))
     };
-    let mut all: Vec<(f64, Link)> = (0..n).flat_map(row).collect();
-    all.sort_by(|x, y| x.0.total_cmp(&y.0));
+    let (mut row, mut all) = (Vec::<Near>::new(), Vec::with_capacity(n * NEAREST));
+    for i in 0..n {
+        row.clear();
+        row.extend(links(arcs, i).map(|link| (link.cost - v[link.column as usize], link)));
+        if row.len() > NEAREST {
+            row.select_nth_unstable_by(NEAREST - 1, order);
+            row.truncate(NEAREST);
+        }
+        let least = row.iter().fold(f64::INFINITY, |least, near| least.min(near.0));
+        all.extend(row.iter().map(|(reduced, link)| (reduced - least, *link)));
+    }
+    all.sort_unstable_by(order);
     all.into_iter().map(|(_, link)| link).collect()
 }
 

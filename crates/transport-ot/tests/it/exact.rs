@@ -64,6 +64,14 @@ fn weights(n: usize, seed: u64) -> Vec<f64> {
     w.iter().map(|w| w / total).collect()
 }
 
+/// Weights that differ by up to twelve decades.
+fn uneven(n: usize, seed: u64) -> Vec<f64> {
+    let w = Noise::new(seed, n).purpose("uneven").uniform_values(1);
+    let w: Vec<f64> = w.iter().map(|w| 10f64.powf(-12.0 * w)).collect();
+    let total = w.iter().sum::<f64>();
+    w.iter().map(|w| w / total).collect()
+}
+
 proptest! {
     #[test]
     fn small_assignments_are_the_best_permutation(
@@ -82,7 +90,7 @@ proptest! {
     #[test]
     fn plans_carry_their_certificate(
         seed in 0u64..1 << 40, n in 1usize..150, m in 1usize..150, d in 1usize..4,
-        kind in 0usize..4,
+        kind in 0usize..6,
     ) {
         let (mut x, mut y) =
             (Noise::new(seed, n).normal_values(d), Noise::new(seed + 1, m).normal_values(d));
@@ -98,6 +106,13 @@ proptest! {
             }
             // Equal weights on sides of different size.
             3 => (a, b) = (uniform(n), uniform(m)),
+            // Masses over twelve decades.
+            4 => (a, b) = (uneven(n, seed), uneven(m, seed + 1)),
+            // Everything at once: ties, and masses whose partial sums meet.
+            5 => {
+                x.iter_mut().chain(&mut y).for_each(|v| *v = v.round());
+                (a, b) = (vec![m as f64; n], vec![n as f64; m]);
+            }
             _ => {}
         }
         let cost = Euclidean::squared(&x, &y, d).unwrap();
@@ -105,6 +120,23 @@ proptest! {
         certify(&plan, &cost, &a, &b).map_err(TestCaseError::fail)?;
         b.iter_mut().for_each(|w| *w *= 1.0 + 1e-12);
         prop_assert!((exact(&cost, &a, &b).unwrap().value - plan.value).abs() < 1e-9);
+    }
+}
+
+/// Above 1,024 points arcs are listed: with ties, uneven masses and sides of different size.
+#[test]
+fn many_points_carry_their_certificate() {
+    for (n, m, kind) in [(1100, 700, 0), (300, 1200, 1), (1030, 1030, 2)] {
+        let (mut x, y) = (Noise::new(7, n).normal_values(2), Noise::new(8, m).normal_values(2));
+        let (mut a, mut b) = (weights(n, 7), weights(m, 8));
+        match kind {
+            1 => x.iter_mut().for_each(|v| *v = (4.0 * *v).round()),
+            2 => (a, b) = (uneven(n, 7), uneven(m, 8)),
+            _ => {}
+        }
+        let cost = Euclidean::squared(&x, &y, 2).unwrap();
+        let plan = exact(&cost, &a, &b).unwrap();
+        certify(&plan, &cost, &a, &b).unwrap();
     }
 }
 
