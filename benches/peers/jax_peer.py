@@ -116,4 +116,5 @@ def divergence(width, batch, dim, seconds):
     return rate(seconds, lambda: f(net, x).block_until_ready())
 
 
-serve({"train": train, "sample": sample, "jvp": jvp, "divergence": divergence})
+if __name__ == "__main__":
+    serve({"train": train, "sample": sample, "jvp": jvp, "divergence": divergence})

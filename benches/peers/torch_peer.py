@@ -111,4 +111,5 @@ def divergence(width, batch, dim, seconds):
         return rate(seconds, lambda: f(x))
 
 
-serve({"train": train, "sample": sample, "jvp": jvp, "divergence": divergence})
+if __name__ == "__main__":
+    serve({"train": train, "sample": sample, "jvp": jvp, "divergence": divergence})

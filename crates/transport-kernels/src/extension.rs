@@ -1,5 +1,6 @@
 //! The kernels as a backend extension of Flex, with their gradients.
 
+pub(crate) mod combination;
 pub(crate) mod convolution;
 pub(crate) mod group_norm;
 pub(crate) mod monotone;

@@ -8,6 +8,7 @@
 //! | [`convolution`] | convolutions of planes and their transposes, with gradients |
 //! | [`patches`] | 3 × 3 neighbourhoods of pixels, with gradients |
 //! | [`group_norm`](mod@group_norm) | group normalisation with scale, shift and SiLU, with gradients |
+//! | [`combination`] | linear combinations and weighted norms by rows, for solvers |
 //! | [`adamw`] | one pass of AdamW, clipping and averaging; sums and norms of gradients |
 //! | [`embedding`] | sines and cosines of times |
 //! | [`composed`] | all of [`ops`] from Burn's own operations |
@@ -32,6 +33,7 @@
 
 pub mod activation;
 pub mod adamw;
+pub mod combination;
 pub mod composed;
 pub mod convolution;
 pub mod embedding;

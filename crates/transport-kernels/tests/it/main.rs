@@ -2,6 +2,7 @@
 
 mod activations;
 mod adamw;
+mod combinations;
 mod convolutions;
 mod embedding;
 mod group_norm;

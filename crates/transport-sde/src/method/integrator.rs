@@ -50,11 +50,32 @@ impl Integrator for Solver {
 pub struct Controlled {
     adaptivity: Adaptivity,
     tolerance: Tolerance,
+    together: bool,
+}
+
+impl Controlled {
+    /// One step for all rows, by the root mean square of the error over the batch, as most
+    /// libraries do it: cheaper, since all rows are at one time, while a row's result depends on
+    /// the batch that it is in. Nothing for `rodas4`, which solves a system as large as a row.
+    ///
+    /// # Example
+    /// ```
+    /// use transport_sde::{Solver, Tolerance};
+    /// let tolerance = Tolerance::new(1e-5, 1e-5).unwrap();
+    /// let together = |solver: Solver| solver.controlled(tolerance).unwrap().together();
+    /// assert!(together(Solver::Tsit5).is_some() && together(Solver::Rodas4).is_none());
+    /// ```
+    /// # Checked by
+    /// `tests/it/ode_together.rs`
+    #[must_use]
+    pub fn together(self) -> Option<Self> {
+        self.adaptivity.explicit.then_some(Self { together: true, ..self })
+    }
 }
 
 impl Integrator for Controlled {
     fn bind<'a>(&self, field: &'a dyn Field, grid: &Grid) -> Box<dyn Stepper + 'a> {
-        (self.adaptivity.bind)(field, self.tolerance, grid.last())
+        (self.adaptivity.bind)(field, self.tolerance, grid.last(), self.together)
     }
 
     fn stops(&self, grid: &Grid) -> Grid {
@@ -79,16 +100,22 @@ pub struct Adaptivity {
     pub embedded: &'static [usize],
     /// The order of the continuous extension.
     pub dense: usize,
-    bind: for<'a> fn(&'a dyn Field, Tolerance, f64) -> Box<dyn Stepper + 'a>,
+    explicit: bool,
+    bind: Bind,
 }
+
+/// From a field, the tolerance, the last time, and whether rows step together.
+type Bind = for<'a> fn(&'a dyn Field, Tolerance, f64, bool) -> Box<dyn Stepper + 'a>;
 
 impl Adaptivity {
     fn of<M: AdaptiveMethod + Default + 'static>() -> Self {
         Self {
             embedded: M::EMBEDDED,
             dense: M::DENSE_ORDER,
-            bind: |field, tolerance, end| {
-                Box::new(Adaptive::new(M::default(), field, tolerance).until(end))
+            explicit: true,
+            bind: |field, tolerance, end, together| {
+                let stepper = Adaptive::new(M::default(), field, tolerance).until(end);
+                Box::new(if together { stepper.together() } else { stepper })
             },
         }
     }
@@ -104,7 +131,7 @@ impl Solver {
             Self::Dopri5 => Adaptivity::of::<ode::Dopri5>(),
             Self::Tsit5 => Adaptivity::of::<ode::Tsit5>(),
             Self::Dop853 => Adaptivity::of::<ode::Dop853>(),
-            Self::Rodas4 => Adaptivity::of::<ode::Rodas4>(),
+            Self::Rodas4 => Adaptivity { explicit: false, ..Adaptivity::of::<ode::Rodas4>() },
             _ => return None,
         })
     }
@@ -116,6 +143,6 @@ impl Solver {
     pub fn controlled(self, tolerance: Tolerance) -> Result<Controlled, NotAdaptive> {
         let refused = NotAdaptive { name: self.name(), instead: Self::Dopri5.name() };
         let adaptivity = self.adaptivity().ok_or(refused)?;
-        Ok(Controlled { adaptivity, tolerance })
+        Ok(Controlled { adaptivity, tolerance, together: false })
     }
 }

@@ -39,6 +39,7 @@ mod ode_orders;
 mod ode_problems;
 mod ode_reference;
 mod ode_stiff;
+mod ode_together;
 mod posteriors;
 mod predictor_corrector;
 mod problems;

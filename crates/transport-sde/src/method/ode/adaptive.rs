@@ -118,6 +118,7 @@ pub struct Adaptive<'a, M> {
     method: M,
     tolerance: Tolerance,
     horizon: Option<f64>,
+    together: bool,
     rows: Option<Rows>,
     segments: Vec<Segment>,
     accepted: usize,
@@ -142,6 +143,7 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
             method,
             tolerance,
             horizon: None,
+            together: false,
             rows: None,
             segments: Vec::new(),
             accepted: 0,
@@ -153,6 +155,15 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
     #[must_use]
     pub fn until(self, end: f64) -> Self {
         Self { horizon: Some(end), ..self }
+    }
+
+    /// Takes one step for all rows, by the root mean square of the error over the whole batch: the
+    /// batch is one row of `n d` coordinates. A row's result then depends on the others.
+    ///
+    /// Steps are counted once, and a failure names row 0.
+    #[must_use]
+    pub fn together(self) -> Self {
+        Self { together: true, ..self }
     }
 
     /// The end of the grid's interval, free of the rounding of `t + h` at the horizon.
@@ -351,9 +362,12 @@ fn spans(clocks: &[Clock], strides: &[Stride]) -> (Vec<f64>, Vec<f64>) {
 
 impl<M: AdaptiveMethod> Stepper for Adaptive<'_, M> {
     fn step(&mut self, k: usize, x: Tensor<2>, t: f64, h: f64) -> Result<Tensor<2>, SolveError> {
-        if x.dims()[0] == 0 {
+        let [n, d] = x.dims();
+        if n * d == 0 {
             return Ok(x);
         }
+        let x = if self.together { x.reshape([1, n * d]) } else { x };
+        self.field.columns = if self.together { d } else { 0 };
         let target = self.target(t, h);
         let rows = match self.rows.take() {
             Some(rows) if k > 0 => self.resume(rows, x, t),
@@ -362,7 +376,7 @@ impl<M: AdaptiveMethod> Stepper for Adaptive<'_, M> {
         let rows = self.advance(k, rows, target)?;
         let states = self.states(&rows, target);
         self.rows = Some(rows);
-        Ok(states)
+        Ok(states.reshape([n, d]))
     }
 
     fn evals(&self) -> usize {

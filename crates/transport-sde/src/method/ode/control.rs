@@ -10,6 +10,7 @@
 
 use burn::tensor::Tensor;
 use transport_core::device::to_host;
+use transport_kernels::combination::scaled_norms;
 
 /// How exact an adaptive solution has to be, and how long it may try.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,9 +120,8 @@ impl Tolerance {
         (start, end): (&Tensor<2>, &Tensor<2>),
         errors: &[Tensor<2>],
     ) -> Vec<f64> {
-        let scale = self.scale(start.clone().abs().max_pair(end.clone().abs()));
-        let norms: Vec<Vec<f64>> =
-            errors.iter().map(|e| root_mean_square(e.clone() / scale.clone())).collect();
+        let norm = |e: &Tensor<2>| scaled_norms(e, [start, end], (self.atol, self.rtol));
+        let norms: Vec<Vec<f64>> = errors.iter().map(norm).collect();
         match norms.as_slice() {
             [fine, coarse] => fine.iter().zip(coarse).map(|(f, c)| blend(*f, *c)).collect(),
             _ => norms.into_iter().next().unwrap_or_default(),

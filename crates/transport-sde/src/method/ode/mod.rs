@@ -99,13 +99,15 @@ pub trait OdeMethod: Debug + Default + Send + Sync {
 /// A field that counts its evaluations.
 struct Counted<'a> {
     field: &'a dyn Field,
+    /// When it is not 0, a state is one row in which rows of so many columns stand side by side.
+    columns: usize,
     calls: AtomicUsize,
     rows: AtomicUsize,
 }
 
 impl<'a> Counted<'a> {
     fn new(field: &'a dyn Field) -> Self {
-        Self { field, calls: AtomicUsize::new(0), rows: AtomicUsize::new(0) }
+        Self { field, columns: 0, calls: AtomicUsize::new(0), rows: AtomicUsize::new(0) }
     }
 
     fn calls(&self) -> usize {
@@ -119,9 +121,17 @@ impl<'a> Counted<'a> {
 
 impl Field for Counted<'_> {
     fn eval(&self, x: Tensor<2>, t: Times<'_>) -> Tensor<2> {
+        let ([n, d], columns) = (x.dims(), self.columns);
+        let rows = (n * d).checked_div(columns).unwrap_or(n);
         self.calls.fetch_add(1, Ordering::Relaxed);
-        self.rows.fetch_add(x.dims()[0], Ordering::Relaxed);
-        self.field.eval(x, t)
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        match (columns, t) {
+            (0, _) => self.field.eval(x, t),
+            (_, Times::Same(t) | Times::Each(&[t])) => {
+                self.field.eval(x.reshape([rows, columns]), Times::Same(t)).reshape([n, d])
+            }
+            (_, Times::Each(times)) => panic!("{} times for one row", times.len()),
+        }
     }
 }
 

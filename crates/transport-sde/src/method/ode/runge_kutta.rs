@@ -3,7 +3,7 @@
 use super::OdeMethod;
 use super::adaptive::{AdaptiveMethod, Attempt};
 use super::segment::{hermite, interpolate};
-use super::tableau::{Dense, Estimate, Span, Tableau, extend, weighted};
+use super::tableau::{Dense, Estimate, Span, Tableau, extend};
 use burn::tensor::Tensor;
 use std::fmt::Debug;
 use transport_core::Field;
@@ -65,7 +65,7 @@ fn extended<M: RungeKutta>(
     stages.push(end_slope.clone());
     extend(&mut stages, (M::DENSE.c, M::DENSE.a), field, start, span);
     let mut terms = hermite(end - start.clone(), (slope, end_slope), span);
-    terms.extend(M::DENSE.d.iter().map(|row| span.scale(weighted(row, &stages))));
+    terms.extend(M::DENSE.d.iter().map(|row| span.combine(None, row, &stages)));
     terms
 }
 
@@ -91,7 +91,7 @@ impl<M: Embedded> AdaptiveMethod for M {
         let needs_slope = M::ESTIMATE.rows.iter().any(|row| row.len() > M::TABLEAU.b.len());
         let end_slope = needs_slope.then(|| span.eval(field, end.clone(), 1.0));
         stages.extend(end_slope.clone());
-        let errors = M::ESTIMATE.rows.iter().map(|e| span.scale(weighted(e, &stages))).collect();
+        let errors = M::ESTIMATE.rows.iter().map(|e| span.combine(None, e, &stages)).collect();
         stages.truncate(M::TABLEAU.b.len());
         Attempt { start: x.clone(), end, end_slope, stages, errors }
     }

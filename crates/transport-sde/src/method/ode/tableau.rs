@@ -11,6 +11,7 @@
 
 use burn::tensor::Tensor;
 use transport_core::{Field, Space, Times};
+use transport_kernels::combination::{Factor, combine};
 
 /// An explicit Runge–Kutta method.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +116,31 @@ impl<'a> Span<'a> {
         }
     }
 
+    /// `x + h Σᵢ wᵢ kᵢ` over the weights that are not zero, row by row, or without the `x`: one
+    /// pass over memory.
+    ///
+    /// # Shapes
+    /// `x` and each of `stages`: `[n, d]`.
+    ///
+    /// # Panics
+    /// When all weights are zero.
+    #[must_use]
+    pub fn combine(
+        &self,
+        x: Option<&Tensor<2>>,
+        weights: &[f64],
+        stages: &[Tensor<2>],
+    ) -> Tensor<2> {
+        let factor = match self {
+            Self::Same { h, .. } => Factor::Same(*h),
+            Self::Each { h, .. } => Factor::Each(h),
+        };
+        let terms = weights.iter().zip(stages).filter(|(w, _)| **w != 0.0);
+        let (weights, stages): (Vec<f64>, Vec<Tensor<2>>) =
+            terms.map(|(w, k)| (*w, k.clone())).unzip();
+        combine(x, factor, &weights, &stages)
+    }
+
     /// `x/h`, row by row.
     ///
     /// # Shapes
@@ -161,7 +187,7 @@ pub(crate) fn extend(
     span: &Span<'_>,
 ) {
     for (c, row) in c.iter().zip(a) {
-        let at = x.clone() + span.scale(weighted(row, stages));
+        let at = span.combine(Some(x), row, stages);
         stages.push(span.eval(field, at, *c));
     }
 }
@@ -187,7 +213,7 @@ impl Tableau {
     /// `x(t + h)` from the stages.
     #[must_use]
     pub fn advance(&self, x: Tensor<2>, stages: &[Tensor<2>], span: &Span<'_>) -> Tensor<2> {
-        x + span.scale(weighted(self.b, stages))
+        span.combine(Some(&x), self.b, stages)
     }
 
     /// One step from `x` and its slope `k1 = v(x, t)`.

@@ -1,5 +1,6 @@
 //! Euler–Maruyama.
 
+use super::terms::Terms;
 use super::{Increment, NoiseKind, SdeMethod, Span};
 use crate::dynamics::Sde;
 use burn::tensor::Tensor;
@@ -38,8 +39,8 @@ impl SdeMethod for EulerMaruyama {
         path: &Increment,
     ) -> Tensor<2> {
         let start = span.at(0.0);
-        let noise = sde.diffusion(&x, start.times()).apply(path.dw.clone());
+        let b = sde.diffusion(&x, start.times());
         let drift = sde.drift(x.clone(), start.times());
-        x + span.times_h(drift, 1.0) + noise
+        Terms::default().drift(span, 1.0, drift).noise(&b, 1.0, path.dw.clone()).onto(&x)
     }
 }

@@ -1,6 +1,7 @@
 //! What a step sees of the Brownian path.
 
 use super::Span;
+use super::terms::Terms;
 use burn::tensor::Tensor;
 use transport_core::{Noise, Space};
 
@@ -56,6 +57,6 @@ impl Increment {
     /// As [`Increment::area`].
     #[must_use]
     pub fn average(&self) -> Tensor<2> {
-        self.dw.clone().mul_scalar(0.5) + self.area()
+        Terms::default().plus(0.5, self.dw.clone()).plus(1.0, self.area()).sum()
     }
 }

@@ -16,6 +16,7 @@ mod sra1;
 mod srk;
 mod stepper;
 mod stochastic_heun;
+mod terms;
 mod tree;
 mod walk;
 

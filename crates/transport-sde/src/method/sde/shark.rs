@@ -1,5 +1,6 @@
 //! ShARK: the shifted Runge–Kutta method for additive noise.
 
+use super::terms::Terms;
 use super::{Embedded, Increment, NoiseKind, SdeMethod, Span};
 use crate::dynamics::{AdditiveNoise, Sde};
 use burn::tensor::Tensor;
@@ -60,13 +61,15 @@ impl Embedded for Shark {
         let (b0, b1) = (sde.diffusion(&x, start.times()), sde.diffusion(&x, end.times()));
         // b₀ ΔW + (b₁ − b₀) ω with ω = ½ ΔW − H.
         let (dw, area) = (path.dw.clone(), path.area());
-        let omega = dw.clone().mul_scalar(0.5) - area.clone();
-        let noise = b0.clone().apply(dw.clone() - omega.clone()) + b1.apply(omega);
-        let y1 = x.clone() + b0.clone().apply(area);
-        let a = span.times_h(sde.drift(y1.clone(), start.times()), 1.0);
-        let y2 = y1 + (a.clone() + b0.apply(dw)).mul_scalar(5.0 / 6.0);
-        let bend = span.times_h(sde.drift(y2, inner.times()), 1.0) - a.clone();
-        let error = bend.mul_scalar(0.6);
-        (x + a + error.clone() + noise, error)
+        let sum = Terms::default;
+        let omega = sum().plus(0.5, dw.clone()).plus(-1.0, area.clone()).sum();
+        let y1 = sum().noise(&b0, 1.0, area).onto(&x);
+        let a = sde.drift(y1.clone(), start.times());
+        let y2 = sum().drift(span, 5.0 / 6.0, a.clone()).noise(&b0, 5.0 / 6.0, dw.clone());
+        let bend = sde.drift(y2.onto(&y1), inner.times()) - a.clone();
+        let error = sum().drift(span, 0.6, bend).sum();
+        let step = sum().drift(span, 1.0, a).plus(1.0, error.clone());
+        let end = step.noise(&b0, 1.0, dw - omega.clone()).noise(&b1, 1.0, omega);
+        (end.onto(&x), error)
     }
 }

@@ -1,5 +1,6 @@
 //! Rößler's SRA1, for additive noise.
 
+use super::terms::Terms;
 use super::{Embedded, Increment, NoiseKind, SdeMethod, Span};
 use crate::dynamics::{AdditiveNoise, Sde};
 use burn::tensor::Tensor;
@@ -57,12 +58,13 @@ impl Embedded for Sra1 {
     ) -> (Tensor<2>, Tensor<2>) {
         let (start, end, inner) = (span.at(0.0), span.at(1.0), span.at(0.75));
         let (b0, b1) = (sde.diffusion(&x, start.times()), sde.diffusion(&x, end.times()));
-        let chi = path.average();
-        let noise = b1.clone().apply(path.dw.clone() - chi.clone()) + b0.apply(chi.clone());
-        let a = span.times_h(sde.drift(x.clone(), start.times()), 1.0);
-        let y = x.clone() + a.clone().mul_scalar(0.75) + b1.apply(chi.mul_scalar(1.5));
-        let bend = span.times_h(sde.drift(y, inner.times()), 1.0) - a.clone();
-        let error = bend.mul_scalar(2.0 / 3.0);
-        (x + a + error.clone() + noise, error)
+        let (chi, sum) = (path.average(), Terms::default);
+        let a = sde.drift(x.clone(), start.times());
+        let y = sum().drift(span, 0.75, a.clone()).noise(&b1, 1.5, chi.clone()).onto(&x);
+        let bend = sde.drift(y, inner.times()) - a.clone();
+        let error = sum().drift(span, 2.0 / 3.0, bend).sum();
+        let step = sum().drift(span, 1.0, a).plus(1.0, error.clone());
+        let end = step.noise(&b1, 1.0, path.dw.clone() - chi.clone()).noise(&b0, 1.0, chi);
+        (end.onto(&x), error)
     }
 }

@@ -1,0 +1,52 @@
+//! Sums of drifts and noises, made in one pass.
+
+use super::Span;
+use crate::dynamics::Diffusion;
+use burn::tensor::Tensor;
+use transport_kernels::combination::{Factor, combine};
+
+/// `Σ wᵢ kᵢ`, not yet added up. What is a number for all rows (a step, a scalar `b`) goes into the
+/// weights; what is not is multiplied first.
+#[derive(Debug, Default)]
+pub(super) struct Terms {
+    weights: Vec<f64>,
+    terms: Vec<Tensor<2>>,
+}
+
+impl Terms {
+    /// `+ c k`.
+    pub(super) fn plus(mut self, c: f64, k: Tensor<2>) -> Self {
+        self.weights.push(c);
+        self.terms.push(k);
+        self
+    }
+
+    /// `+ c h a`.
+    pub(super) fn drift(self, span: Span<'_>, c: f64, a: Tensor<2>) -> Self {
+        match span {
+            Span::Same { h, .. } => self.plus(c * h, a),
+            Span::Each { .. } => self.plus(c, span.times_h(a, 1.0)),
+        }
+    }
+
+    /// `+ c b w`.
+    pub(super) fn noise(self, b: &Diffusion, c: f64, w: Tensor<2>) -> Self {
+        match b {
+            Diffusion::Scalar(b) => self.plus(c * b, w),
+            b => self.plus(c, b.clone().apply(w)),
+        }
+    }
+
+    /// The sum, added onto `x`.
+    ///
+    /// # Shapes
+    /// `x` and each term: `[n, d]`.
+    pub(super) fn onto(self, x: &Tensor<2>) -> Tensor<2> {
+        combine(Some(x), Factor::Same(1.0), &self.weights, &self.terms)
+    }
+
+    /// The sum.
+    pub(super) fn sum(self) -> Tensor<2> {
+        combine(None, Factor::Same(1.0), &self.weights, &self.terms)
+    }
+}
