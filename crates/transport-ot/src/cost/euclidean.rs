@@ -96,6 +96,12 @@ impl<T: Real> Cloud<T> {
         self.rows.len() / self.d
     }
 
+    /// Some of the points.
+    fn part(&self, chosen: &[usize]) -> Self {
+        let rows: Vec<T> = chosen.iter().flat_map(|&i| self.point(i)).copied().collect();
+        Self { d: self.d, panels: packed(&rows, self.d, |v| v), rows }
+    }
+
     /// The largest coordinate in size.
     fn farthest(&self) -> f64 {
         self.rows.iter().fold(0.0, |m, v| v.wide().abs().max(m))
@@ -134,12 +140,17 @@ impl<T: Real> Panels<T> for Exponents<'_, T> {
     #[inline(always)]
     fn panel<const FMA: bool>(&self, p: usize) -> [T; LANES] {
         let d = self.point.len();
-        let mut z = self.h[p];
+        // Sums of their own, which stay in registers.
+        let mut sums = [T::of(0.0); LANES];
         for (x, y) in self.point.iter().zip(&self.panels[p * d..(p + 1) * d]) {
             for l in 0..LANES {
                 let gap = x.minus(y[l]);
-                z[l] = T::of(0.0).minus(gap).fused::<FMA>(gap, z[l]);
+                sums[l] = gap.fused::<FMA>(gap, sums[l]);
             }
+        }
+        let mut z = self.h[p];
+        for l in 0..LANES {
+            z[l] = z[l].minus(sums[l]);
         }
         z
     }
@@ -191,6 +202,11 @@ impl<T: Real> Cost for Euclidean<T> {
         } else if self.power != 2.0 {
             out.iter_mut().for_each(|c| *c = c.powf(0.5 * self.power));
         }
+    }
+
+    fn part(&self, chosen: [&[usize]; 2]) -> Option<Box<dyn Cost + '_>> {
+        let (source, target) = (self.source.part(chosen[0]), self.target.part(chosen[1]));
+        Some(Box::new(Self { source, target, power: self.power }))
     }
 
     fn soft_min(&self, side: Side, h: &[f64], epsilon: f64, out: &mut [f64]) {

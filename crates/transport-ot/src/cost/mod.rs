@@ -19,6 +19,8 @@ pub use given::{Function, Matrix};
 pub use real::Real;
 pub(crate) use soft_min::exponentials;
 
+use transport_core::Noise;
+
 /// A side of a transport problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -61,6 +63,12 @@ pub trait Cost: Sync {
         soft_min::by_rows(self, side, h, epsilon, out);
     }
 
+    /// The same cost between some of the points, `[source, target]`, where that takes little to
+    /// make. It serves as a start for many points; not a result.
+    fn part(&self, _chosen: [&[usize]; 2]) -> Option<Box<dyn Cost + '_>> {
+        None
+    }
+
     /// The number of points of a side.
     fn size(&self, side: Side) -> usize {
         match side {
@@ -81,4 +89,12 @@ pub trait Cost: Sync {
         }
         largest
     }
+}
+
+/// A random part of `size` points, the same for every problem of this size: one in `share`.
+pub(crate) fn random_part(size: usize, side: u64, share: usize) -> Vec<usize> {
+    let noise = Noise::new(size as u64, 1).purpose("a part").at_step(side);
+    let mut order = noise.permutation(size);
+    order.truncate(size.div_ceil(share));
+    order
 }

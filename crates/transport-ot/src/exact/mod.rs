@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Both are returned, and their gap is the certificate. One point to one is solved by auctions and
-//! shortest paths (`dense.rs` and, for many points, `paths.rs`), other weights by the network simplex method (`simplex.rs`). The cost
-//! is read row by row: of `n m` costs the cheapest few of each row are kept, and the search is exact
-//! all the same (`arcs.rs`). A problem starts from the potentials of a random quarter of its points,
+//! shortest paths (`dense.rs` and, for many points, `paths.rs`), other weights by the network
+//! simplex method (`simplex.rs`). For many points the cost is read row by row: of `n m` costs the
+//! cheapest few of each row are kept, and the search is exact all the same (`arcs.rs`). A problem
+//! starts from the potentials of a random quarter of its points,
 //! which is solved first.
 
 mod arcs;
@@ -18,7 +19,7 @@ mod scan;
 mod simplex;
 mod tree;
 
-use crate::cost::{Cost, Side};
+use crate::cost::{Cost, Side, random_part};
 use crate::error::OtError;
 use crate::solved::{Effort, Solution};
 use crate::weights::{balanced, uniform};
@@ -26,7 +27,6 @@ use arcs::Part;
 use paths::Network;
 use rayon::prelude::*;
 use scan::Vectors;
-use transport_core::Noise;
 use tree::Link;
 
 /// Bids of an auction, per row.
@@ -220,10 +220,7 @@ fn start(part: Part<'_>, a: &[f64], b: &[f64]) -> Vec<f64> {
     if n.min(m) < LARGE {
         return vec![0.0; m];
     }
-    let chosen = [(n, 0), (m, 1)].map(|(size, side)| {
-        let order = Noise::new(size as u64, 1).purpose("a quarter").at_step(side).permutation(size);
-        order[..size.div_ceil(SHARE)].to_vec()
-    });
+    let chosen = [(n, 0), (m, 1)].map(|(size, side)| random_part(size, side, SHARE));
     let whole = |side: usize| -> Vec<usize> {
         let pick = |&i: &usize| part.chosen.map_or(i, |outer| outer[side][i]);
         chosen[side].iter().map(pick).collect()

@@ -5,9 +5,11 @@
 //! ```
 //!
 //! with ρ = ∞, λ = 1 for a marginal that must hold. Each ε of a decreasing sequence starts from
-//! the potentials of the one before; [`Anderson`] accelerates each.
+//! the potentials of the one before, or the last from those of a part of the points; [`Anderson`]
+//! accelerates each.
 
 use super::anderson::Anderson;
+use super::coarse;
 use super::stored::Stored;
 use crate::cost::{Cost, Side};
 use crate::solved::Effort;
@@ -70,7 +72,7 @@ impl Dual<'_> {
     }
 
     /// λ of a side.
-    fn damping(&self, side: Side, epsilon: f64) -> f64 {
+    pub(super) fn damping(&self, side: Side, epsilon: f64) -> f64 {
         let rho = self.weights(side).1;
         if rho.is_finite() { rho / (rho + epsilon) } else { 1.0 }
     }
@@ -85,9 +87,11 @@ impl Dual<'_> {
     /// Iterates from `g` through all stages.
     pub(crate) fn solve(&self, pace: &Pace, start: Option<Vec<f64>>) -> State {
         let mass = self.b.iter().sum::<f64>();
+        let start = start.or_else(|| if pace.anneal { coarse::start(self, pace) } else { None });
+        let stages = if start.is_some() { Vec::new() } else { self.stages(pace) };
         let mut g = start.unwrap_or_else(|| vec![0.0; self.b.len()]);
         let mut spent = 0;
-        for epsilon in self.stages(pace) {
+        for epsilon in stages {
             // One iteration is left for the last stage, whose error is the one that counts.
             let left = pace.max_iterations - spent - 1;
             if left == 0 {

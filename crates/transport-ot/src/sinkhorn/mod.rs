@@ -11,6 +11,7 @@
 //! memory, whatever their number.
 
 pub(crate) mod anderson;
+mod coarse;
 mod divergence;
 pub(crate) mod dual;
 mod map;
@@ -53,7 +54,8 @@ pub struct Sinkhorn {
     pub max_iterations: usize,
     /// Past iterates that the acceleration looks at; 0 is the plain iteration.
     pub memory: usize,
-    /// Whether ε starts at the cost's scale and is halved until it is `epsilon`.
+    /// Whether ε starts at the cost's scale and is halved until it is `epsilon`, or for many points
+    /// the iteration at those of a part of them.
     pub anneal: bool,
 }
 
