@@ -22,6 +22,8 @@ TRAIN = [(64, 256, 2), (128, 512, 2), (256, 1024, 2), (512, 512, 64)]
 SAMPLE = [(64, 2, 100), (128, 2, 50), (256, 2, 20), (512, 64, 20)]
 DERIVE = [(256, 256, 2), (256, 64, 8)]
 POINTS = 10_000
+# Side of the images, batch, samples, Euler steps.
+UNETS = [(8, 128, 128, 10), (28, 32, 64, 10)]
 
 
 def binary():
@@ -105,6 +107,16 @@ def measure(sides, rounds, seconds, threads):
             yield None, f"{task} {width}, {batch}, {dim}", f"{ours:.0f} /s", ratios, ""
 
 
+    for side, batch, points, steps in UNETS:
+        question = f"unet-train {side} {batch} {2 * seconds}"
+        ours, ratios = compare(sides, ["ours", "eager", "compile"], question, rounds)
+        yield None, f"unet train {side}×{side}, {batch}", f"{ours:.1f} steps/s", ratios, ""
+        question = f"unet-sample {side} {points} {steps} {2 * seconds}"
+        ours, ratios = compare(sides, ["ours", "eager", "compile"], question, rounds)
+        what = f"unet eval {side}×{side}, {points}"
+        yield None, what, f"{ours:.1f} /s", ratios, ""
+
+
 def verdict(width, ratios, floor):
     """Whether the goal is met: 1.5 over the best peer; from 256 on 1.1, or 0.95 of the floor."""
     worst = min(ratios.values())
@@ -129,10 +141,12 @@ is faster. Absolute numbers depend on the machine and on what else it does.
   counter-based generator.
 - Sampling (width, dimension): {points} points, 100 Euler steps of the probability flow.
 - Jvp and divergence (width, batch, dimension): one evaluation.
+- U-Net (side, batch): the default network on 8 × 8 pixels, that of the [recipe](networks.md) for
+  digits on 28 × 28; training as above, and evaluations of so many images in Euler steps.
 - Floor: the speed that remains when only the matrix products are paid, at the rate (GFLOP/s, in
   brackets) of Burn's own product of a hidden layer's shape on all threads; 1 would be no overhead.
 - Goal: 1.5 × the best peer at widths 64 and 128; at 256 and 512 1.1 ×, or 0.95 of the floor;
-  derivatives ahead of each.
+  derivatives and U-Nets ahead of each.
 
 Machine: {machine}; {threads} threads on each side. Date: {date}. Median of {rounds} rounds.
 PyTorch {torch}, JAX {jax}.

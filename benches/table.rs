@@ -5,7 +5,9 @@
 //! POINTS STEPS SECONDS` answers Euler steps of the whole set per second; `jvp` and `divergence`
 //! with `WIDTH BATCH DIM SECONDS` answer evaluations per second; `gemm M K N SECONDS` answers
 //! GFLOP/s of all threads together; `flow-train`, `flow-log-prob` and `flow-sample` with `MODEL WIDTH
-//! BATCH DIM SECONDS` answer steps or whole batches per second. Without lines it does nothing, so that it builds and runs as a bench.
+//! BATCH DIM SECONDS` answer steps or whole batches per second; `unet-train SIDE BATCH SECONDS` and
+//! `unet-sample SIDE POINTS STEPS SECONDS` are `train` and `sample` with a U-Net on images of 8 or 28
+//! pixels a side. Without lines it does nothing, so that it builds and runs as a bench.
 //!
 //! python benches/compare.py
 use burn::tensor::Tensor;
@@ -14,6 +16,7 @@ use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::time::Instant;
 use transport::core::{Jvp, Noise, Prediction, Space, Times, device::select, schedule::Named};
+use transport::data::{ImageShape, Scaler, Table};
 use transport::models::{Dynamics, DynamicsConfig, net::MlpConfig};
 use transport::sde::Solver;
 use transport::train::batch::Rows;
@@ -54,8 +57,28 @@ fn config(width: usize, dim: usize) -> (Config, Problem) {
     (config, problem)
 }
 
-fn train(width: usize, batch: usize, dim: usize, seconds: f64) -> f64 {
-    let (mut config, problem) = config(width, dim);
+/// Normal pixels, for a U-Net: the default one, or that of the recipe of `docs/src/networks.md`.
+fn images(side: usize) -> (Config, Problem) {
+    let mut config = Config::new("moons", MODEL).expect("a model");
+    config.model.settings.insert("net".into(), "unet".into());
+    if side == 28 {
+        for (name, value) in [("channels", 16), ("groups", 16), ("attention", 7)] {
+            config.model.settings.insert(name.into(), value.into());
+        }
+        config.model.settings.insert("multipliers".into(), vec![1, 2, 4].into());
+    }
+    let mut problem = Problem::prepare(&config.data, 0).expect("a law");
+    let (dim, values) = (side * side, Noise::new(3, 1024).normal_values(side * side));
+    let names: Vec<String> = (0..dim).map(|k| format!("p{k}")).collect();
+    let table = Table::new(names.clone(), values.clone()).expect("a table");
+    problem.schema.names = names;
+    problem.schema.image = Some(ImageShape { height: side, width: side, channels: 1 });
+    problem.schema.scaler = Scaler::shared(&table, None).expect("pixels that vary");
+    problem.rows = Arc::new(Rows::plain(values, dim));
+    (config, problem)
+}
+
+fn train((mut config, problem): (Config, Problem), batch: usize, seconds: f64) -> f64 {
     config.train.batch_size = batch;
     let space = Space::f32(&select(None).expect("a device"));
     let entry = registry::model(MODEL).expect("a model");
@@ -64,12 +87,11 @@ fn train(width: usize, batch: usize, dim: usize, seconds: f64) -> f64 {
     rayon::scope(|_| rate(seconds, || assert!(training.step().loss.is_finite())))
 }
 
-fn sample(width: usize, dim: usize, points: usize, steps: usize, seconds: f64) -> f64 {
-    let (config, problem) = config(width, dim);
+fn sample((config, problem): (Config, Problem), points: usize, steps: usize, seconds: f64) -> f64 {
     let space = Space::f32(&select(None).expect("a device"));
     let entry = registry::model(MODEL).expect("a model");
     let weights = entry.begin(&config, &problem, &space).expect("settings").weights();
-    let shape = Shape { dim, context: 0, image: None };
+    let shape = Shape { dim: problem.rows.dim, context: 0, image: problem.schema.image };
     let model = entry.open(&config, &shape, &weights, &space).expect("weights");
     let plan = SampleConfig { solver: Solver::Euler, steps };
     steps as f64
@@ -164,8 +186,10 @@ fn answer(line: &str) -> f64 {
     let n = |k: usize| numbers[k] as usize;
     let seconds = numbers[numbers.len() - 1];
     match task {
-        "train" => train(n(0), n(1), n(2), seconds),
-        "sample" => sample(n(0), n(1), n(2), n(3), seconds),
+        "train" => train(config(n(0), n(2)), n(1), seconds),
+        "sample" => sample(config(n(0), n(1)), n(2), n(3), seconds),
+        "unet-train" => train(images(n(0)), n(1), seconds),
+        "unet-sample" => sample(images(n(0)), n(1), n(2), seconds),
         "jvp" => derivative(n(0), n(1), n(2), seconds, false),
         "divergence" => derivative(n(0), n(1), n(2), seconds, true),
         "gemm" => gemm(n(0), n(1), n(2), seconds),

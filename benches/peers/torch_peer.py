@@ -12,6 +12,7 @@ import sys
 
 import torch
 from serve import rate, serve
+from torch_unet import UNet
 
 MODE = sys.argv[1]
 torch.set_num_threads(int(sys.argv[2]))
@@ -49,18 +50,27 @@ def alpha_sigma(s):
 
 
 def train(width, batch, dim, seconds):
-    data = torch.randn(4096, dim)
-    net = Net(width, dim)
+    return steps(Net(width, dim), batch, [dim], 4096, seconds)
+
+
+def unet_train(side, batch, seconds):
+    return steps(UNet(side), batch, [1, side, side], 1024, seconds)
+
+
+def steps(net, batch, shape, rows, seconds):
+    """Steps of the optimiser on the denoising loss, per second."""
+    data = torch.randn(rows, *shape)
+    column = [batch] + [1] * len(shape)
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=1e-2, fused=True)
 
     @compiled
     def loss_of(x1, t, x0):
-        alpha, sigma = alpha_sigma(1 - t)
+        alpha, sigma = alpha_sigma(1 - t.view(column))
         return (net(alpha * x1 + sigma * x0, t) - x0).square().mean()
 
     def step():
-        x1 = data[torch.randint(0, 4096, (batch,))]
-        loss = loss_of(x1, torch.rand(batch, 1), torch.randn(batch, dim))
+        x1 = data[torch.randint(0, rows, (batch,))]
+        loss = loss_of(x1, torch.rand(batch, 1), torch.randn(batch, *shape))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -70,7 +80,15 @@ def train(width, batch, dim, seconds):
 
 
 def sample(width, dim, points, steps, seconds):
-    net = Net(width, dim)
+    return steps * rate(seconds, euler(Net(width, dim), [points, dim], steps))
+
+
+def unet_sample(side, points, steps, seconds):
+    return steps * rate(seconds, euler(UNet(side), [points, 1, side, side], steps))
+
+
+def euler(net, shape, steps):
+    """Draws samples by Euler steps of the probability flow."""
     step_size = 1 / steps
 
     @compiled
@@ -81,12 +99,12 @@ def sample(width, dim, points, steps, seconds):
 
     @torch.no_grad()
     def draw():
-        x = torch.randn(points, dim)
+        x = torch.randn(shape)
         for k in range(steps):
             x = step(x, torch.full((1, 1), k / steps))
         return x
 
-    return steps * rate(seconds, draw)
+    return draw
 
 
 def jvp(width, batch, dim, seconds):
@@ -112,4 +130,13 @@ def divergence(width, batch, dim, seconds):
 
 
 if __name__ == "__main__":
-    serve({"train": train, "sample": sample, "jvp": jvp, "divergence": divergence})
+    serve(
+        {
+            "train": train,
+            "sample": sample,
+            "jvp": jvp,
+            "divergence": divergence,
+            "unet-train": unet_train,
+            "unet-sample": unet_sample,
+        }
+    )

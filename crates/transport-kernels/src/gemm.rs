@@ -23,12 +23,6 @@ impl<'a> Matrix<'a> {
         Self { data, shape, row: shape[1], column: 1 }
     }
 
-    /// Rows inside a wider matrix, one every `pitch` elements.
-    pub(crate) fn wide(data: &'a [f32], shape: [usize; 2], pitch: usize) -> Self {
-        assert!(covers(data.len(), shape, pitch), "rows of shape {shape:?} every {pitch}");
-        Self { data, shape, row: pitch, column: 1 }
-    }
-
     /// Its transpose.
     pub(crate) fn t(self) -> Self {
         let [m, n] = self.shape;
@@ -51,25 +45,12 @@ pub(crate) fn add_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
     unsafe { multiply(out.as_mut_ptr(), n, true, a, b, [m, k, n]) };
 }
 
-/// `out += a b` in the first columns of rows that begin every `pitch` elements.
-pub(crate) fn add_product_wide(out: &mut [f32], pitch: usize, a: Matrix<'_>, b: Matrix<'_>) {
-    let [m, k, n] = sizes(a, b);
-    assert!(covers(out.len(), [m, n], pitch), "a product of shape [{m}, {n}] every {pitch}");
-    // SAFETY: `out` holds each of the m rows of n elements, and is borrowed alone.
-    unsafe { multiply(out.as_mut_ptr(), pitch, true, a, b, [m, k, n]) };
-}
-
 /// Writes `a b` over `out`, row-major.
 pub(crate) fn write_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
     let [m, k, n] = sizes(a, b);
     assert_eq!(out.len(), m * n, "a product of shape [{m}, {n}]");
     // SAFETY: `out` has m n elements and is borrowed alone.
     unsafe { multiply(out.as_mut_ptr(), n, false, a, b, [m, k, n]) };
-}
-
-/// Whether `length` elements hold rows of a shape that begin every `pitch` elements.
-fn covers(length: usize, [rows, columns]: [usize; 2], pitch: usize) -> bool {
-    columns <= pitch && rows.checked_sub(1).is_none_or(|last| last * pitch + columns <= length)
 }
 
 /// `a b`, row-major.

@@ -1,7 +1,7 @@
 //! [`crate::convolution`] as a backend extension of Flex: each is the other's gradient.
 
 use super::{tensor, values};
-use crate::convolution::{Kernel, Sizes, convolved, transposed, weight_gradient};
+use crate::convolution::{Kernel, Sizes};
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -63,14 +63,14 @@ impl Convolutions for Flex {
     fn convolution(x: Flat, weight: Flat, bias: Flat, kernel: Kernel) -> Flat {
         let ([n, channels, h, w], outputs) = (four(&x.shape()), weight.shape()[0]);
         let sizes = Sizes { channels, size: [h, w], outputs, kernel };
-        let y = convolved(&values(&x), &values(&weight), &values(&bias), n, sizes);
+        let y = sizes.convolved(&values(&x), &values(&weight), &values(&bias), n);
         tensor(y, [n, outputs, kernel.places(h), kernel.places(w)])
     }
 
     fn convolution_transpose(u: Flat, weight: Flat, size: [usize; 2], kernel: Kernel) -> Flat {
         let ([n, outputs, ..], channels) = (four(&u.shape()), weight.shape()[1]);
         let sizes = Sizes { channels, size, outputs, kernel };
-        let x = transposed(&values(&u), &values(&weight), n, sizes);
+        let x = sizes.transposed(&values(&u), &values(&weight), n);
         tensor(x, [n, channels, size[0], size[1]])
     }
 }
@@ -84,7 +84,7 @@ impl Pullbacks for Flex {
     fn convolution_weight(x: Flat, g: Flat, kernel: Kernel) -> Flat {
         let ([n, channels, h, w], outputs) = (four(&x.shape()), g.shape()[1]);
         let sizes = Sizes { channels, size: [h, w], outputs, kernel };
-        let gradient = weight_gradient(&values(&x), &values(&g), n, sizes);
+        let gradient = sizes.weight_gradient(&values(&x), &values(&g), n);
         tensor(gradient, [outputs, channels, kernel.side, kernel.side])
     }
 }

@@ -43,6 +43,15 @@ fn cases() -> Vec<Case> {
         case([1, 2, 9, 4], 2, kernel(2, 4, 0)),
         case([9, 20, 28, 28], 7, Kernel::same(3)),
         case([2, 1, 28, 28], 16, Kernel::same(7)),
+        // Tiles of 2 × 2 outputs, several images at once, odd sizes and every border of theirs.
+        case([3, 24, 7, 7], 33, Kernel::same(3)),
+        case([5, 40, 4, 5], 24, kernel(3, 1, 0)),
+        case([2, 24, 5, 3], 30, kernel(3, 1, 2)),
+        case([1, 24, 20, 23], 24, Kernel::same(3)),
+        // As many planes, one image larger than a border can be turned around.
+        case([2, 24, 4, 3], 24, kernel(3, 1, 3)),
+        case([3, 34, 9, 7], 25, kernel(3, 2, 1)),
+        case([3, 34, 6, 6], 25, kernel(2, 2, 0)),
     ]
 }
 
