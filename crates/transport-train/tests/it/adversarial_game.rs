@@ -284,7 +284,7 @@ fn settings_that_cannot_be_are_named() {
         ("blur", Value::from(-0.1), "blur is -0.1"),
         ("octaves", Value::from(-1.0), "octaves is -1"),
         ("pack", 0.into(), "pack is 0"),
-        ("pack", 3.into(), "do not split into packs of 3"),
+        ("pack", 5.into(), "do not split into packs of 5"),
         ("generator_rate", Value::from(-1.0), "generator_rate is -1"),
         ("width", 0.into(), "width is 0"),
         ("batch_norm", true.into(), "net = \"conv\""),
