@@ -12,7 +12,7 @@ use transport::core::device::{select, to_host};
 use transport::core::law::{Gaussian, Law, Mixture};
 use transport::core::{Noise, Space};
 use transport::models::gan::{
-    Bend, Critic, CriticConfig, Divergence, Game, InputGradient, Normalisation, Seen,
+    Band, Bend, Critic, CriticConfig, Divergence, Game, InputGradient, Normalisation, Seen,
 };
 use transport::sde::fokker_planck::{Axis, Mesh};
 use transport::train::adversarial::{CriticPlayer, Loss, Penalty, Round};
@@ -29,8 +29,8 @@ fn critic(width: usize, depth: usize, space: &Space) -> Result<Critic, Box<dyn s
         depth,
         stages: 0,
         channels: 1,
-        fourier: 0,
-        turns: 1.0,
+        pack: 1,
+        fourier: Band { count: 0, turns: 1.0, octaves: 0.0 },
         bend: Bend::Silu,
         normalisation: Normalisation::None,
         bound: 1.0,
@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for step in 0..STEPS {
             let noise = Noise::new(1, BATCH).at_step(step);
             let data = p.sample(&noise.purpose("p"), &space);
-            let round = Round { data, context: None, noise, share: 1.0, blur: 0.0 };
+            let round = Round { data, context: None, noise, share: 1.0, pack: 1, blur: 0.0 };
             let samples = |round: &Round| q.sample(&round.noise.purpose("q"), &space);
             let _ = player.step(&[round], samples, optim.rate(step, STEPS), 1.0);
         }

@@ -2,7 +2,7 @@
 
 use super::bend::Bend;
 use super::error::GanError;
-use super::fourier::Fourier;
+use super::fourier::{Band, Fourier};
 use super::input_gradient::InputGradient;
 use super::layer::{Layer, Normalisation, Planar};
 use super::{LARGEST, Seen};
@@ -22,10 +22,11 @@ pub struct CriticConfig {
     pub stages: usize,
     /// Channels after the first convolution; each further one doubles them.
     pub channels: usize,
-    /// Random Fourier features beside the coordinates of rows that are read without convolutions.
-    pub fourier: usize,
-    /// Their scale, in turns per unit of the scaled data.
-    pub turns: f64,
+    /// Points that it judges together, side by side in a row; 1 for one that it sees as an image.
+    pub pack: usize,
+    /// Random Fourier features beside the coordinates of rows that are read without convolutions,
+    /// in turns per unit of the scaled data.
+    pub fourier: Band,
     /// What stands between the layers.
     pub bend: Bend,
     /// What keeps the layers in bounds.
@@ -42,13 +43,19 @@ pub struct CriticConfig {
 /// ```
 ///
 /// `Aₖ` is a matrix or a convolution of side 4, stride 2 and border 1; `c C` is added where the
-/// context enters; φ are [`Fourier`] features, through which the gradient goes on. Its output is a real number: losses turn it into a probability where they need
-/// one. With spectral normalisation each `Aₖ` (and `C`) has norm 1, and `f` is 1-Lipschitz for the
+/// context enters; φ are [`Fourier`] features, through which the gradient goes on. Its output is a
+/// real number: losses turn it into a probability where they need one. With spectral normalisation each `Aₖ` (and `C`) has norm 1, and `f` is 1-Lipschitz for the
 /// leaky and the smooth rectifier (1.1 for SiLU), so that
 /// `s` bounds `‖∇ₓD‖` (`‖∇_φ D‖` with Fourier features).
 ///
+/// With `pack = m`, x is `m` points side by side, all data or all samples. Their law is the
+/// product, whose divergence grows with `m` most where a mode is missing:
+/// `TV(pᵐ, qᵐ) ≥ 1 − (1 − ε)ᵐ` when `q` lacks a mode of mass `ε`, and a critic sees at once how
+/// widely points of one mode lie.
+///
 /// # References
-/// Radford, Metz & Chintala (2016), DCGAN; Miyato et al. (2018), spectral normalisation.
+/// Radford, Metz & Chintala (2016), DCGAN; Miyato et al. (2018), spectral normalisation; Lin,
+/// Khetan, Fanti & Oh (2018), "PacGAN: the power of two samples in generative adversarial networks".
 /// # Checked by
 /// `tests/it/input_gradient.rs`, `tests/it/gan_nets.rs`
 #[derive(Module, Debug)]
@@ -69,6 +76,7 @@ struct Form {
     entry: usize,
     bound: f64,
     row_by_row: bool,
+    pack: usize,
 }
 
 /// What the first layer sees of a point.
@@ -109,10 +117,12 @@ impl CriticConfig {
         GanError::count("critic_width", self.width, 1, LARGEST)?;
         GanError::count("critic_depth", self.depth, 1, 1024)?;
         GanError::positive("critic_bound", self.bound)?;
-        GanError::count("fourier", self.fourier, 0, LARGEST)?;
-        if self.fourier > 0 {
-            GanError::positive("turns", self.turns)?;
+        GanError::count("fourier", self.fourier.count, 0, LARGEST)?;
+        if self.fourier.count > 0 {
+            GanError::positive("turns", self.fourier.turns)?;
+            GanError::not_negative("octaves", self.fourier.octaves)?;
         }
+        GanError::count("pack", self.pack, 1, if self.stages > 0 { 1 } else { 1024 })?;
         if self.stages > 0 {
             GanError::count("critic_channels", self.channels, 1, LARGEST)?;
             seen.halvings(self.stages)?;
@@ -150,14 +160,15 @@ impl Critic {
             let normalisation = if first { unbatched } else { config.normalisation };
             layers.push(dense(&format!("hidden.{k}"), [inputs, config.width], normalisation));
         }
-        let context =
-            (seen.context > 0).then(|| dense("context", [seen.context, config.width], unbatched));
+        let context = (seen.context > 0)
+            .then(|| dense("context", [config.pack * seen.context, config.width], unbatched));
         let form = Form {
             bend: config.bend,
             sight: sight(config, seen, &noise, space),
             entry,
             bound: config.bound,
             row_by_row: config.normalisation != Normalisation::Batch,
+            pack: config.pack,
         };
         Ok(Self { layers, context, output: dense("output", [config.width, 1], unbatched), form })
     }
@@ -176,7 +187,13 @@ impl Critic {
         self.form.row_by_row
     }
 
-    /// The critic with the context bound: one row for each point.
+    /// Points that it judges together, side by side in a row.
+    #[must_use]
+    pub fn pack(&self) -> usize {
+        self.form.pack
+    }
+
+    /// The critic with the context bound: one row for each row that it judges.
     #[must_use]
     pub fn given(&self, context: Option<Tensor<2>>) -> GivenCritic<'_> {
         GivenCritic { critic: self, context }
@@ -196,8 +213,8 @@ impl Critic {
 fn sight(config: &CriticConfig, seen: &Seen, noise: &Noise, space: &Space) -> Sight {
     match &seen.canvas {
         Some(canvas) if config.stages > 0 => Sight::Image(canvas.clone()),
-        _ if config.fourier == 0 => Sight::Rows,
-        _ => Sight::Features(Fourier::new(seen.dim, config.fourier, config.turns, noise, space)),
+        _ if config.fourier.count == 0 => Sight::Rows,
+        _ => Sight::Features(Fourier::new(seen.dim, &config.fourier, noise, space)),
     }
 }
 
@@ -209,7 +226,7 @@ fn convolutions(
     space: &Space,
 ) -> (Vec<Layer>, usize) {
     let Some(canvas) = seen.canvas.as_ref().filter(|_| config.stages > 0) else {
-        return (Vec::new(), seen.dim + 2 * config.fourier);
+        return (Vec::new(), config.pack * (seen.dim + 2 * config.fourier.count));
     };
     let mut planes = [canvas.pixels.channels, canvas.pixels.height, canvas.pixels.width];
     let mut layers = Vec::with_capacity(config.stages + config.depth);

@@ -46,6 +46,16 @@ pub enum GanError {
         /// The halvings it has.
         most: usize,
     },
+    /// Batches that do not fill the packs of a critic.
+    #[error(
+        "batches of {batch} rows do not split into packs of {pack}: the critic judges {pack} points together"
+    )]
+    Packs {
+        /// The rows of a batch.
+        batch: usize,
+        /// The points that the critic judges together.
+        pack: usize,
+    },
     /// A penalty on gradients that do not exist row by row.
     #[error(
         "penalty = \"{penalty}\" needs the critic's gradient at each row, and with critic_norm = \"batch\" a row's value depends on the whole batch: use \"none\" or \"spectral\""

@@ -37,6 +37,7 @@ pub use critic::{Critic, CriticConfig, GivenCritic};
 pub use dcgan::DcganConfig;
 pub use divergence::Divergence;
 pub use error::GanError;
+pub use fourier::Band;
 pub use game::{Game, Optimal};
 pub use generator::{Generator, GeneratorConfig, GeneratorNet, GivenGenerator, Reference};
 pub use input_gradient::InputGradient;

@@ -7,7 +7,7 @@ use transport_core::law::{Gaussian, Mixture};
 use transport_core::{Density, Noise, Score};
 use transport_models::gan::input_gradient::gradient_is_the_derivative;
 use transport_models::gan::{
-    Bend, Critic, CriticConfig, InputGradient, Normalisation, Optimal, Seen,
+    Band, Bend, Critic, CriticConfig, InputGradient, Normalisation, Optimal, Seen,
 };
 use transport_models::net::{Canvas, Pixels};
 
@@ -21,8 +21,8 @@ fn config(bend: Bend, normalisation: Normalisation) -> CriticConfig {
         depth: 2,
         stages: 0,
         channels: 2,
-        fourier: 0,
-        turns: 0.3,
+        pack: 1,
+        fourier: Band { count: 0, turns: 0.3, octaves: 2.0 },
         bend,
         normalisation,
         bound: 1.5,
@@ -43,7 +43,8 @@ fn critics() -> Vec<(String, Critic, Seen)> {
     for bend in Bend::ALL {
         for normalisation in [Normalisation::None, Normalisation::Spectral] {
             let dense = config(bend, normalisation);
-            let fourier = CriticConfig { fourier: 3, ..dense };
+            let fourier = CriticConfig { fourier: Band { count: 3, ..dense.fourier }, ..dense };
+            let packed = CriticConfig { pack: 2, ..fourier };
             let strided = CriticConfig { stages: 2, depth: 1, ..dense };
             let canvas = image();
             let pixels = Seen { dim: canvas.dim(), context: 2, canvas: Some(canvas) };
@@ -52,10 +53,13 @@ fn critics() -> Vec<(String, Critic, Seen)> {
                 ("dense", dense, rows(0)),
                 ("dense given a context", dense, rows(2)),
                 ("fourier", fourier, rows(0)),
+                ("packed, given a context", packed, rows(2)),
                 ("strided", strided, pixels),
             ] {
                 let critic = Critic::new(&config, &seen, &Noise::new(3, 1), &space()).unwrap();
-                all.push((format!("{kind} {bend:?} {normalisation:?}"), critic, seen));
+                let (dim, context) = (config.pack * seen.dim, config.pack * seen.context);
+                let judged = Seen { dim, context, ..seen };
+                all.push((format!("{kind} {bend:?} {normalisation:?}"), critic, judged));
             }
         }
     }

@@ -135,8 +135,8 @@ impl Adversarial {
     /// A game on `rows`, all in `space`; `kept` goes into the finished model as it is.
     ///
     /// # Errors
-    /// [`GanError`] when a number is out of range, or the penalty needs a gradient that the critic
-    /// does not have.
+    /// [`GanError`] when a number is out of range, the penalty needs a gradient that the critic
+    /// does not have, or a batch does not fill its packs.
     pub fn new(
         generator: Generator,
         critic: Critic,
@@ -147,6 +147,9 @@ impl Adversarial {
     ) -> Result<Self, GanError> {
         config.check(critic.row_by_row())?;
         let GameConfig { train, optim, betas, loss, penalty, .. } = config;
+        if train.batch_size % critic.pack() != 0 {
+            return Err(GanError::Packs { batch: train.batch_size, pack: critic.pack() });
+        }
         let noise = Noise::new(train.seed, train.batch_size).purpose("train");
         let batches = Batches::new(rows.len(), train.batch_size, &noise);
         let generator = GeneratorPlayer::new(generator, loss, optim, betas, space);
@@ -189,6 +192,7 @@ impl Adversarial {
             context: (c > 0).then(|| self.gather(&self.rows.contexts, c, chosen)),
             noise,
             share,
+            pack: self.critic.critic().pack(),
             blur,
         }
     }
@@ -198,11 +202,13 @@ impl Adversarial {
         let rows = self.batches.rows(turn);
         let noise = self.noise.purpose(player).at_step(step);
         let whole = rows.len() as f64;
-        let round = |range: Range<usize>| {
+        let pack = self.critic.critic().pack();
+        let round = |packs: Range<usize>| {
+            let range = pack * packs.start..pack * packs.end;
             let share = range.len() as f64 / whole;
             self.round(&rows[range.clone()], noise.rows(range), share)
         };
-        shards(rows.len(), self.pieces(rows.len())).into_iter().map(round).collect()
+        shards(rows.len() / pack, self.pieces(rows.len())).into_iter().map(round).collect()
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Round {
     pub noise: Noise,
     /// Their share of the batch.
     pub share: f64,
+    /// Rows that the critic judges together; their number divides that of the rows.
+    pub pack: usize,
     /// The standard deviation of the noise through which the critic sees points.
     pub blur: f64,
 }
@@ -36,14 +38,31 @@ impl Round {
         x + noise.mul_scalar(self.blur)
     }
 
+    /// Each pack of rows side by side in one, `[n/m, m d]`.
+    fn packed(&self, x: Tensor<2>) -> Tensor<2> {
+        let [n, d] = x.dims();
+        x.reshape([n / self.pack, self.pack * d])
+    }
+
     /// The data as the critic sees them.
     fn real(&self) -> Tensor<2> {
-        self.blurred(self.data.clone(), "data")
+        self.packed(self.blurred(self.data.clone(), "data"))
     }
 
     /// Samples as the critic sees them.
     fn fake(&self, samples: Tensor<2>) -> Tensor<2> {
-        self.blurred(samples, "samples")
+        self.packed(self.blurred(samples, "samples"))
+    }
+
+    /// The contexts as the critic sees them.
+    fn given(&self) -> Option<Tensor<2>> {
+        self.context.clone().map(|c| self.packed(c))
+    }
+
+    /// A place between data and samples for each pack, `[n/m, 1]`.
+    fn between(&self, space: &Space) -> Tensor<2> {
+        let packs = self.noise.rows(0..self.noise.len() / self.pack);
+        space.column(&packs.purpose("between").uniform_values(1))
     }
 }
 
@@ -164,8 +183,8 @@ impl CriticPlayer {
     fn part(&self, round: &Round, samples: Tensor<2>, penalty: Penalty) -> Part {
         // Leaves of its own: graphs that share leaves would wait for each other.
         let critic = self.critic().clone().train();
-        let (given, space) = (critic.given(round.context.clone()), Space::of(&samples));
-        let u = || space.column(&round.noise.purpose("between").uniform_values(1));
+        let (given, space) = (critic.given(round.given()), Space::of(&samples));
+        let u = || round.between(&space);
         let seen = penalty.see(&given, round.real(), round.fake(samples), u);
         let loss = self.loss.critic(seen.real, seen.fake);
         let value = loss.clone().into_scalar::<f64>();
@@ -242,7 +261,7 @@ impl GeneratorPlayer {
 
     fn part(&self, round: &Round, critic: &Critic) -> Part {
         let generator = self.generator().clone().train();
-        let given = critic.given(round.context.clone());
+        let given = critic.given(round.given());
         let fake = given.value(round.fake(self.pushed(&generator, round)));
         let real = if self.loss.generator_sees_data() {
             given.value(round.real())

@@ -17,8 +17,8 @@ use transport_core::device::to_host;
 use transport_core::{Noise, Space};
 use transport_models::gan::Generator as Map;
 use transport_models::gan::{
-    Bend, Critic, CriticConfig, DcganConfig, GanError, GeneratorConfig, GeneratorNet, Moments,
-    Normalisation, Reference, Seen,
+    Band, Bend, Critic, CriticConfig, DcganConfig, GanError, GeneratorConfig, GeneratorNet,
+    Moments, Normalisation, Reference, Seen,
 };
 use transport_models::net::{Canvas, ConditionerConfig, Pixels};
 use transport_sde::{SolveError, Solver};
@@ -35,6 +35,8 @@ pub(super) struct Preset {
     /// Fourier features of the critic.
     fourier: usize,
     turns: f64,
+    octaves: f64,
+    pack: usize,
     generator_rate: f64,
     critic_steps: u64,
 }
@@ -48,6 +50,8 @@ const PLAIN: Preset = Preset {
     net: "mlp",
     fourier: 16,
     turns: 1.0,
+    octaves: 0.0,
+    pack: 1,
     generator_rate: 0.25,
     critic_steps: 1,
 };
@@ -103,6 +107,8 @@ struct Settings {
     bend: Bend,
     fourier: usize,
     turns: f64,
+    octaves: f64,
+    pack: usize,
     loss: String,
     penalty: String,
     penalty_weight: f64,
@@ -160,6 +166,8 @@ impl Settings {
             bend: Bend::Leaky,
             fourier: preset.fourier,
             turns: preset.turns,
+            octaves: preset.octaves,
+            pack: preset.pack,
             loss: preset.loss.to_owned(),
             penalty: preset.penalty.to_owned(),
             penalty_weight: preset.weight,
@@ -177,9 +185,9 @@ impl Settings {
     fn read(&self, table: &toml::Table, defaults: &toml::Table) -> Result<(), String> {
         let conv = self.convolutional()?;
         let choices: [Choice<'_>; 5] = [
-            ("net = \"conv\"", conv, &["width", "depth", "fourier", "turns"]),
+            ("net = \"conv\"", conv, &["width", "depth", "fourier", "turns", "octaves", "pack"]),
             ("net = \"mlp\"", !conv, &["stages", "channels", "critic_channels"]),
-            ("fourier = 0", self.fourier == 0, &["turns"]),
+            ("fourier = 0", self.fourier == 0, &["turns", "octaves"]),
             ("penalty = \"none\"", self.penalty == "none", &["penalty_weight", "penalty_start"]),
             ("penalty = \"clip\"", self.penalty == "clip", &["penalty_start"]),
         ];
@@ -208,8 +216,8 @@ impl Settings {
             depth: self.critic_depth,
             stages: if self.convolutional()? { self.stages } else { 0 },
             channels: self.critic_channels,
-            fourier: self.fourier,
-            turns: self.turns,
+            pack: self.pack,
+            fourier: Band { count: self.fourier, turns: self.turns, octaves: self.octaves },
             bend: self.bend,
             normalisation: named("critic_norm", &self.critic_norm, &NORMS)?,
             bound: self.critic_bound,

@@ -5,7 +5,9 @@ use toml::Value;
 use transport_core::device::{Space, select, to_host};
 use transport_core::law::{Gaussian, Law, Mixture};
 use transport_core::{Density, Noise};
-use transport_models::gan::{Bend, Critic, CriticConfig, Game, InputGradient, Normalisation, Seen};
+use transport_models::gan::{
+    Band, Bend, Critic, CriticConfig, Game, InputGradient, Normalisation, Seen,
+};
 use transport_sde::fokker_planck::{Axis, Mesh};
 use transport_train::adversarial::{CriticPlayer, GameConfig, Loss, Penalty, Round};
 use transport_train::config::ConfigError;
@@ -72,6 +74,7 @@ fn a_resumed_game_equals_an_uninterrupted_one_bit_for_bit() {
     let configs = [
         small("sngan", "ring8", 20, &[("critic_steps", 2.into())]),
         small("wgan-gp", "ring8", 20, &[]),
+        small("wgan-gp", "ring8", 20, &[("pack", 3.into()), ("octaves", 2.0.into())]),
         small("r3gan", "ring8", 20, &[("blur", 0.5.into())]),
         small("dcgan", "digits", 12, &[("critic_norm", "spectral".into())]),
         images_with_batch_norm(),
@@ -100,7 +103,9 @@ fn threads_do_not_change_a_bit_of_a_game() {
     rows.model.settings.insert("critic_width".into(), 128.into());
     rows.train.batch_size = 512;
     let pool = |n: usize| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
-    for (name, config) in [("rows", rows), ("images", images_with_batch_norm())] {
+    let mut packs = rows.clone();
+    packs.model.settings.insert("pack".into(), 4.into());
+    for (name, config) in [("rows", rows), ("packs", packs), ("images", images_with_batch_norm())] {
         let mut models = Vec::new();
         let mut samples = Vec::new();
         for n in [1, 3] {
@@ -163,7 +168,8 @@ fn the_blur_falls_to_nothing_and_hides_what_is_smaller() {
         for step in 0..300 {
             let noise = Noise::new(1, 512).at_step(step);
             let data = noise.purpose("data").normal(1, &space).mul_scalar(0.05);
-            let round = Round { data, context: None, noise: noise.clone(), share: 1.0, blur };
+            let round =
+                Round { data, context: None, noise: noise.clone(), share: 1.0, pack: 1, blur };
             let fake = |round: &Round| round.data.zeros_like();
             last = Loss::LeastSquares.divergence(player.step(&[round], fake, 0.02, 1.0).loss);
         }
@@ -172,6 +178,35 @@ fn the_blur_falls_to_nothing_and_hides_what_is_smaller() {
     // Triangular divergences between 0 and 2: of disjoint laws, and of N(0, 1.0025) and N(0, 1).
     let (sharp, blurred) = (seen(0.0), seen(1.0));
     assert!(sharp > 1.0 && blurred.abs() < 0.1, "{sharp}, {blurred}");
+}
+
+/// Samples at −1, and data of which a part `ε = 0.3` lies at 1: the total variation that a critic
+/// of `m` points sees is `1 − (1 − ε)ᵐ`.
+#[test]
+fn a_pack_sees_more_of_a_lost_mode() {
+    let space = Space::f32(&select(None).unwrap());
+    let seen = |pack: usize| {
+        let config =
+            CriticConfig { pack, fourier: Band { count: 0, ..narrow().fourier }, ..narrow() };
+        let critic = Critic::new(&config, &Seen::rows(1), &Noise::new(0, 1), &space).unwrap();
+        let optim = OptimConfig { clip: 1e9, weight_decay: 0.0, ..OptimConfig::default() };
+        let (penalty, betas) = (Penalty::None, Betas::default());
+        let mut player = CriticPlayer::new(critic, Loss::Hinge, penalty, optim, betas).unwrap();
+        let turn = |step: u64| {
+            let noise = Noise::new(1, 1200).at_step(step);
+            let lot = space.column(&noise.purpose("data").uniform_values(1));
+            let data = lot.sub_scalar(0.7).sign();
+            let round = Round { data, context: None, noise, share: 1.0, pack, blur: 0.0 };
+            let fake = |round: &Round| round.data.ones_like().neg();
+            Loss::Hinge.divergence(player.step(&[round], fake, 0.01, 1.0).loss)
+        };
+        let seen: Vec<f64> = (0..200).map(turn).collect();
+        seen[100..].iter().sum::<f64>() / 100.0
+    };
+    for (pack, expected) in [(1, 0.3), (2, 0.51), (3, 0.657)] {
+        let got = seen(pack);
+        assert!((got - expected).abs() < 0.02, "{pack}: {got}, not {expected}");
+    }
 }
 
 /// A digit asked for by its label is drawn by a generator that knows it.
@@ -247,6 +282,9 @@ fn settings_that_cannot_be_are_named() {
         ("net", "unet".into(), "unknown net `unet`"),
         ("beta1", 1.0.into(), "beta1 is 1"),
         ("blur", Value::from(-0.1), "blur is -0.1"),
+        ("octaves", Value::from(-1.0), "octaves is -1"),
+        ("pack", 0.into(), "pack is 0"),
+        ("pack", 5.into(), "do not split into packs of 5"),
         ("generator_rate", Value::from(-1.0), "generator_rate is -1"),
         ("width", 0.into(), "width is 0"),
         ("batch_norm", true.into(), "net = \"conv\""),
@@ -278,8 +316,8 @@ fn narrow() -> CriticConfig {
         depth: 2,
         stages: 0,
         channels: 1,
-        fourier: 8,
-        turns: 4.0,
+        pack: 1,
+        fourier: Band { count: 8, turns: 4.0, octaves: 0.0 },
         bend: Bend::Silu,
         normalisation: Normalisation::None,
         bound: 1.0,
@@ -303,7 +341,8 @@ fn trained_critics_see_at_most_the_divergence_and_more_with_every_layer() {
     let bound = game.value(&game.optimum());
     let mut seen = vec![-4f64.ln()];
     for (width, depth) in [(1, 1), (4, 1), (24, 2)] {
-        let config = CriticConfig { width, depth, fourier: 0, ..narrow() };
+        let fourier = Band { count: 0, ..narrow().fourier };
+        let config = CriticConfig { width, depth, fourier, ..narrow() };
         let critic = Critic::new(&config, &Seen::rows(1), &Noise::new(0, 1), &space).unwrap();
         let optim = OptimConfig { clip: 1e9, weight_decay: 0.0, ..OptimConfig::default() };
         let (loss, betas) = (Loss::Minimax, Betas::default());
@@ -312,7 +351,8 @@ fn trained_critics_see_at_most_the_divergence_and_more_with_every_layer() {
         for step in 0..steps {
             let noise = Noise::new(1, 256).at_step(step);
             let data = data.sample(&noise.purpose("data"), &space);
-            let round = Round { data, context: None, noise: noise.clone(), share: 1.0, blur: 0.0 };
+            let round =
+                Round { data, context: None, noise: noise.clone(), share: 1.0, pack: 1, blur: 0.0 };
             let fake = |round: &Round| model.sample(&round.noise.purpose("model"), &space);
             let _ = player.step(&[round], fake, 0.02 * optim.rate(step, steps) / optim.lr, 1.0);
         }

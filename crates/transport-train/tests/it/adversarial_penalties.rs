@@ -6,7 +6,7 @@ use transport_core::Noise;
 use transport_core::device::{Space, select, to_host};
 use transport_core::law::Gaussian;
 use transport_models::gan::{
-    Bend, Critic, CriticConfig, GanError, InputGradient, Normalisation, Optimal, Seen,
+    Band, Bend, Critic, CriticConfig, GanError, InputGradient, Normalisation, Optimal, Seen,
 };
 use transport_train::adversarial::{CriticPlayer, Loss, Penalty};
 use transport_train::optim::{Betas, OptimConfig};
@@ -77,8 +77,8 @@ fn critic(normalisation: Normalisation) -> Critic {
         depth: 2,
         stages: 0,
         channels: 1,
-        fourier: 0,
-        turns: 1.0,
+        pack: 1,
+        fourier: Band { count: 0, turns: 1.0, octaves: 0.0 },
         bend: Bend::Leaky,
         normalisation,
         bound: 1.0,
