@@ -13,6 +13,7 @@ mod euclidean;
 mod given;
 mod real;
 mod soft_min;
+mod tiles;
 
 pub use euclidean::Euclidean;
 pub use given::{Function, Matrix};
