@@ -13,6 +13,8 @@ use rayon::prelude::*;
 
 /// Costs that are compared with the bar at once.
 const BLOCK: usize = 16;
+/// Costs up to which one thread reads them all: waking others takes longer.
+pub(super) const ALONE: usize = 1 << 16;
 
 /// An arc to a column, with its cost.
 #[derive(Debug, Clone, Copy)]
@@ -78,8 +80,14 @@ impl<'a> Arcs<'a> {
     /// Reads every row once and lists `k` arcs of each.
     pub(super) fn new(part: Part<'a>, v: &[f64], k: usize) -> Self {
         let read = |scratch: &mut [Vec<f64>; 2], i| cheapest(part.row(i, scratch), v, k);
-        let rows = (0..part.shape()[0]).into_par_iter().map_init(Default::default, read).collect();
-        Self { part, rows, scratch: Default::default() }
+        let [n, m] = part.shape();
+        let mut scratch = Default::default();
+        let rows = if n * m <= ALONE {
+            (0..n).map(|i| read(&mut scratch, i)).collect()
+        } else {
+            (0..n).into_par_iter().map_init(Default::default, read).collect()
+        };
+        Self { part, rows, scratch }
     }
 
     /// The listed arcs of a row.
