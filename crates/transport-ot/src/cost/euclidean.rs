@@ -1,12 +1,11 @@
 //! Powers of the Euclidean distance, `c(x, y) = |x − y|^p`.
 
 use super::real::{LANES, Real};
-use super::soft_min::{Panels, log_sum_exp};
+use super::soft_min::{Panels, each_row, log_sum_exp};
 use super::tiles::Tiles;
 use super::{Cost, Side};
 use crate::error::OtError;
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 /// `c(x, y) = |x − y|^p` between two sets of points; `p = 2` is the default of transport.
 ///
@@ -243,20 +242,18 @@ impl<T: Real> Cost for Euclidean<T> {
             None => (others.scaled(factor), packed(&heights, 1, T::of)),
         };
         pad(&mut exponents, h.len());
-        let d = own.d;
-        out.par_iter_mut().enumerate().for_each_init(
-            || (vec![T::of(0.0); d], Vec::new()),
-            |(point, bounds), (i, out)| {
-                for (to, from) in point.iter_mut().zip(own.point(i)) {
-                    *to = T::of(from.wide() * factor);
-                }
-                if let Some(tiles) = &tiles {
-                    tiles.bounds(point, bounds);
-                }
-                let row = Exponents { point, panels: &panels, h: &exponents, bounds };
-                *out = -highest - epsilon * log_sum_exp(&row);
-            },
-        );
+        let scratch = || (vec![T::of(0.0); own.d], Vec::new());
+        let fill = |(point, bounds): &mut (Vec<T>, Vec<f64>), (i, out): (usize, &mut f64)| {
+            for (to, from) in point.iter_mut().zip(own.point(i)) {
+                *to = T::of(from.wide() * factor);
+            }
+            if let Some(tiles) = &tiles {
+                tiles.bounds(point, bounds);
+            }
+            let row = Exponents { point, panels: &panels, h: &exponents, bounds };
+            *out = -highest - epsilon * log_sum_exp(&row);
+        };
+        each_row(out, h.len(), scratch, fill);
     }
 }
 

@@ -92,6 +92,9 @@ pub trait Cost: Sync {
     }
 }
 
+/// Pairs of points up to which one thread does all the work: waking others takes longer.
+pub(crate) const ALONE: usize = 1 << 16;
+
 /// A random part of `size` points, the same for every problem of this size: one in `share`.
 pub(crate) fn random_part(size: usize, side: u64, share: usize) -> Vec<usize> {
     let noise = Noise::new(size as u64, 1).purpose("a part").at_step(side);

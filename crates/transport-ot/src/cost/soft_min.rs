@@ -9,7 +9,7 @@
 //! says so is not filled.
 
 use super::real::{LANES, Real};
-use super::{Cost, Side};
+use super::{ALONE, Cost, Side};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -141,13 +141,25 @@ pub(super) fn by_rows<C: Cost + ?Sized>(
 ) {
     let others = cost.size(side.other());
     assert_eq!((h.len(), out.len()), (others, cost.size(side)), "lengths of a soft minimum");
-    out.par_iter_mut().enumerate().for_each_init(
-        || vec![0.0; others],
-        |row, (i, out)| {
-            cost.row(side, i, row);
-            *out = -epsilon * log_sum_exp(&Row { h, cost: row, inverse: epsilon.recip() });
-        },
-    );
+    let fill = |row: &mut Vec<f64>, (i, out): (usize, &mut f64)| {
+        cost.row(side, i, row);
+        *out = -epsilon * log_sum_exp(&Row { h, cost: row, inverse: epsilon.recip() });
+    };
+    each_row(out, others, || vec![0.0; others], fill);
+}
+
+/// Fills every value, which takes `others` pairs of points, with a scratch for each thread.
+pub(super) fn each_row<S>(
+    out: &mut [f64],
+    others: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    fill: impl Fn(&mut S, (usize, &mut f64)) + Sync + Send,
+) {
+    if out.len() * others > ALONE {
+        return out.par_iter_mut().enumerate().for_each_init(scratch, fill);
+    }
+    let mut scratch = scratch();
+    out.iter_mut().enumerate().for_each(|value| fill(&mut scratch, value));
 }
 
 /// `out_j ← exp((f + hⱼ − out_j)/ε)` in place: a row of costs becomes a row of a plan.

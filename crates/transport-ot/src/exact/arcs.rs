@@ -8,13 +8,11 @@
 //! A search looks at listed arcs until the bound says that another could be shorter; then the row
 //! is read again. So the search is exact, and of `n m` costs only `n K` are kept.
 
-use crate::cost::{Cost, Side};
+use crate::cost::{ALONE, Cost, Side};
 use rayon::prelude::*;
 
 /// Costs that are compared with the bar at once.
 const BLOCK: usize = 16;
-/// Costs up to which one thread reads them all: waking others takes longer.
-pub(super) const ALONE: usize = 1 << 16;
 
 /// An arc to a column, with its cost.
 #[derive(Debug, Clone, Copy)]

@@ -19,11 +19,11 @@ mod scan;
 mod simplex;
 mod tree;
 
-use crate::cost::{Cost, Side, random_part};
+use crate::cost::{ALONE, Cost, Side, random_part};
 use crate::error::OtError;
 use crate::solved::{Effort, Solution};
 use crate::weights::{balanced, uniform};
-use arcs::{ALONE, Part};
+use arcs::Part;
 use paths::Network;
 use rayon::prelude::*;
 use scan::Vectors;
