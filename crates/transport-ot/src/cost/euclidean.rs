@@ -1,11 +1,11 @@
 //! Powers of the Euclidean distance, `c(x, y) = |x − y|^p`.
 
 use super::real::{LANES, Real};
-use super::soft_min::{Panels, log_sum_exp};
+use super::soft_min::{Panels, each_row, log_sum_exp};
+use super::tiles::Tiles;
 use super::{Cost, Side};
 use crate::error::OtError;
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 /// `c(x, y) = |x − y|^p` between two sets of points; `p = 2` is the default of transport.
 ///
@@ -134,6 +134,8 @@ struct Exponents<'a, T> {
     point: &'a [T],
     panels: &'a [[T; LANES]],
     h: &'a [[T; LANES]],
+    /// Of each tile; none where there are few.
+    bounds: &'a [f64],
 }
 
 impl<T: Real> Panels<T> for Exponents<'_, T> {
@@ -158,6 +160,17 @@ impl<T: Real> Panels<T> for Exponents<'_, T> {
     #[inline(always)]
     fn count(&self) -> usize {
         self.h.len()
+    }
+
+    #[inline(always)]
+    fn bound(&self, tile: usize) -> f64 {
+        self.bounds.get(tile).copied().unwrap_or(f64::INFINITY)
+    }
+
+    #[inline(always)]
+    fn first(&self) -> usize {
+        let bounds = self.bounds.iter().enumerate();
+        bounds.fold((0, f64::NEG_INFINITY), |m, (t, b)| if *b > m.1 { (t, *b) } else { m }).0
     }
 }
 
@@ -217,21 +230,30 @@ impl<T: Real> Cost for Euclidean<T> {
         assert_eq!((h.len(), out.len()), (others.len(), own.len()), "lengths of a soft minimum");
         // Distances do not see a shift, and f32 rounds small coordinates and exponents less.
         let factor = epsilon.sqrt().recip();
-        let panels = others.scaled(factor);
         let highest = h.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v));
-        let mut exponents = packed(h, 1, |v: f64| T::of((v - highest) / epsilon));
+        let heights: Vec<f64> = h.iter().map(|h| (h - highest) / epsilon).collect();
+        let tiles = Tiles::new(&others.rows, others.d, factor).map(|t| t.with_heights(&heights));
+        let ordered = tiles.as_ref().map(|tiles| (others.part(&tiles.order), &tiles.order));
+        let (panels, mut exponents) = match ordered {
+            Some((cloud, order)) => {
+                let heights: Vec<f64> = order.iter().map(|&j| heights[j]).collect();
+                (cloud.scaled(factor), packed(&heights, 1, T::of))
+            }
+            None => (others.scaled(factor), packed(&heights, 1, T::of)),
+        };
         pad(&mut exponents, h.len());
-        let d = own.d;
-        out.par_iter_mut().enumerate().for_each_init(
-            || vec![T::of(0.0); d],
-            |point, (i, out)| {
-                for (to, from) in point.iter_mut().zip(own.point(i)) {
-                    *to = T::of(from.wide() * factor);
-                }
-                let row = Exponents { point, panels: &panels, h: &exponents };
-                *out = -highest - epsilon * log_sum_exp(&row);
-            },
-        );
+        let scratch = || (vec![T::of(0.0); own.d], Vec::new());
+        let fill = |(point, bounds): &mut (Vec<T>, Vec<f64>), (i, out): (usize, &mut f64)| {
+            for (to, from) in point.iter_mut().zip(own.point(i)) {
+                *to = T::of(from.wide() * factor);
+            }
+            if let Some(tiles) = &tiles {
+                tiles.bounds(point, bounds);
+            }
+            let row = Exponents { point, panels: &panels, h: &exponents, bounds };
+            *out = -highest - epsilon * log_sum_exp(&row);
+        };
+        each_row(out, h.len(), scratch, fill);
     }
 }
 

@@ -13,6 +13,7 @@ mod euclidean;
 mod given;
 mod real;
 mod soft_min;
+mod tiles;
 
 pub use euclidean::Euclidean;
 pub use given::{Function, Matrix};
@@ -90,6 +91,9 @@ pub trait Cost: Sync {
         largest
     }
 }
+
+/// Pairs of points up to which one thread does all the work: waking others takes longer.
+pub(crate) const ALONE: usize = 1 << 16;
 
 /// A random part of `size` points, the same for every problem of this size: one in `share`.
 pub(crate) fn random_part(size: usize, side: u64, share: usize) -> Vec<usize> {

@@ -5,15 +5,18 @@
 //! ```
 //!
 //! Values come in panels of [`LANES`]; a tile of panels is filled, its maximum taken, its
-//! exponentials added. A tile that cannot change the sum is not exponentiated.
+//! exponentials added. A tile that cannot change the sum is not exponentiated, and one whose bound
+//! says so is not filled.
 
 use super::real::{LANES, Real};
-use super::{Cost, Side};
+use super::{ALONE, Cost, Side};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Panels of a tile: 512 values, which stay in the first-level cache.
 const PANELS: usize = 16;
+/// Values of a tile.
+pub(super) const TILE: usize = PANELS * LANES;
 
 /// What fills panel `p` with exponents.
 pub(super) trait Panels<T> {
@@ -21,6 +24,16 @@ pub(super) trait Panels<T> {
     fn panel<const FMA: bool>(&self, p: usize) -> [T; LANES];
     /// How many panels there are.
     fn count(&self) -> usize;
+    /// What no exponent of a tile exceeds.
+    #[inline(always)]
+    fn bound(&self, _tile: usize) -> f64 {
+        f64::INFINITY
+    }
+    /// The tile that is likely to hold the largest exponent.
+    #[inline(always)]
+    fn first(&self) -> usize {
+        0
+    }
 }
 
 /// Runs `log Σ exp` over panels, compiled for the instruction set that this CPU has.
@@ -50,8 +63,12 @@ fn vectors<S: Simd>() -> bool {
 fn summed<T: Real, P: Panels<T>, const FMA: bool>(panels: &P) -> f64 {
     let mut tile = [[T::of(0.0); LANES]; PANELS];
     let (mut top, mut sum) = (f64::NEG_INFINITY, 0.0);
-    let mut start = 0;
-    while start < panels.count() {
+    let (tiles, first) = (panels.count().div_ceil(PANELS), panels.first());
+    for t in std::iter::once(first).chain((0..tiles).filter(|t| *t != first)) {
+        if panels.bound(t) - top <= T::NEGLIGIBLE {
+            continue;
+        }
+        let start = t * PANELS;
         let count = PANELS.min(panels.count() - start);
         let mut largest = [T::of(f64::NEG_INFINITY); LANES];
         for (p, tile) in tile[..count].iter_mut().enumerate() {
@@ -68,7 +85,6 @@ fn summed<T: Real, P: Panels<T>, const FMA: bool>(panels: &P) -> f64 {
         if here - top > T::NEGLIGIBLE {
             sum += exponential_sum::<T, FMA>(&tile[..count], T::of(top));
         }
-        start += count;
     }
     top + sum.ln()
 }
@@ -125,13 +141,25 @@ pub(super) fn by_rows<C: Cost + ?Sized>(
 ) {
     let others = cost.size(side.other());
     assert_eq!((h.len(), out.len()), (others, cost.size(side)), "lengths of a soft minimum");
-    out.par_iter_mut().enumerate().for_each_init(
-        || vec![0.0; others],
-        |row, (i, out)| {
-            cost.row(side, i, row);
-            *out = -epsilon * log_sum_exp(&Row { h, cost: row, inverse: epsilon.recip() });
-        },
-    );
+    let fill = |row: &mut Vec<f64>, (i, out): (usize, &mut f64)| {
+        cost.row(side, i, row);
+        *out = -epsilon * log_sum_exp(&Row { h, cost: row, inverse: epsilon.recip() });
+    };
+    each_row(out, others, || vec![0.0; others], fill);
+}
+
+/// Fills every value, which takes `others` pairs of points, with a scratch for each thread.
+pub(super) fn each_row<S>(
+    out: &mut [f64],
+    others: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    fill: impl Fn(&mut S, (usize, &mut f64)) + Sync + Send,
+) {
+    if out.len() * others > ALONE {
+        return out.par_iter_mut().enumerate().for_each_init(scratch, fill);
+    }
+    let mut scratch = scratch();
+    out.iter_mut().enumerate().for_each(|value| fill(&mut scratch, value));
 }
 
 /// `out_j ← exp((f + hⱼ − out_j)/ε)` in place: a row of costs becomes a row of a plan.

@@ -8,7 +8,7 @@
 //! A search looks at listed arcs until the bound says that another could be shorter; then the row
 //! is read again. So the search is exact, and of `n m` costs only `n K` are kept.
 
-use crate::cost::{Cost, Side};
+use crate::cost::{ALONE, Cost, Side};
 use rayon::prelude::*;
 
 /// Costs that are compared with the bar at once.
@@ -78,8 +78,14 @@ impl<'a> Arcs<'a> {
     /// Reads every row once and lists `k` arcs of each.
     pub(super) fn new(part: Part<'a>, v: &[f64], k: usize) -> Self {
         let read = |scratch: &mut [Vec<f64>; 2], i| cheapest(part.row(i, scratch), v, k);
-        let rows = (0..part.shape()[0]).into_par_iter().map_init(Default::default, read).collect();
-        Self { part, rows, scratch: Default::default() }
+        let [n, m] = part.shape();
+        let mut scratch = Default::default();
+        let rows = if n * m <= ALONE {
+            (0..n).map(|i| read(&mut scratch, i)).collect()
+        } else {
+            (0..n).into_par_iter().map_init(Default::default, read).collect()
+        };
+        Self { part, rows, scratch }
     }
 
     /// The listed arcs of a row.

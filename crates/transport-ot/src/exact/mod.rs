@@ -19,7 +19,7 @@ mod scan;
 mod simplex;
 mod tree;
 
-use crate::cost::{Cost, Side, random_part};
+use crate::cost::{ALONE, Cost, Side, random_part};
 use crate::error::OtError;
 use crate::solved::{Effort, Solution};
 use crate::weights::{balanced, uniform};
@@ -235,25 +235,22 @@ fn start(part: Part<'_>, a: &[f64], b: &[f64]) -> Vec<f64> {
 /// `minᵢ cᵢⱼ − uᵢ` over some rows, for the part's columns.
 fn transformed(part: Part<'_>, rows: &[usize], u: &[f64]) -> Vec<f64> {
     let (width, vectors) = (part.cost.shape()[1], Vectors::new());
-    let lowest = rows
-        .par_iter()
-        .zip(u)
-        .fold(
-            || (vec![f64::INFINITY; width], vec![0.0; width]),
-            |(mut lowest, mut costs), (&i, u)| {
-                part.cost.row(Side::Source, i, &mut costs);
-                vectors.lower_to(&mut lowest, &costs, *u);
-                (lowest, costs)
-            },
-        )
-        .map(|(lowest, _)| lowest)
-        .reduce(
-            || vec![f64::INFINITY; width],
-            |mut x, y| {
-                x.iter_mut().zip(y).for_each(|(x, y)| *x = x.min(y));
-                x
-            },
-        );
+    let none = || (vec![f64::INFINITY; width], vec![0.0; width]);
+    let lower = |(mut lowest, mut costs): (Vec<f64>, Vec<f64>), (&i, u): (&usize, &f64)| {
+        part.cost.row(Side::Source, i, &mut costs);
+        vectors.lower_to(&mut lowest, &costs, *u);
+        (lowest, costs)
+    };
+    let least = |mut x: Vec<f64>, y: Vec<f64>| {
+        vectors.lower_to(&mut x, &y, 0.0);
+        x
+    };
+    let lowest = if rows.len() * width <= ALONE {
+        rows.iter().zip(u).fold(none(), lower).0
+    } else {
+        let parts = rows.par_iter().zip(u).fold(none, lower).map(|(lowest, _)| lowest);
+        parts.reduce(|| none().0, least)
+    };
     match part.chosen {
         Some([_, columns]) => columns.iter().map(|&j| lowest[j]).collect(),
         None => lowest,

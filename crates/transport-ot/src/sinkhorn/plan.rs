@@ -1,7 +1,7 @@
 //! An entropic plan, kept as its two potentials.
 
 use super::dual::weighted;
-use crate::cost::{Cost, Side, exponentials};
+use crate::cost::{ALONE, Cost, Side, exponentials};
 use crate::solved::{Effort, Solution};
 use rayon::prelude::*;
 
@@ -55,19 +55,19 @@ impl EntropicPlan {
             Side::Target => (&self.g, &self.b, &self.f, &self.a),
         };
         let h = weighted(other, other_weights, self.epsilon);
-        (0..own.len())
-            .into_par_iter()
-            .map_init(
-                || (vec![0.0; h.len()], vec![0.0; h.len()]),
-                |(costs, row), i| {
-                    cost.row(side, i, costs);
-                    row.copy_from_slice(costs);
-                    exponentials(own[i], &h, self.epsilon, row);
-                    row.iter_mut().for_each(|p| *p *= own_weights[i]);
-                    read(i, row, costs)
-                },
-            )
-            .collect()
+        let scratch = || [vec![0.0; h.len()], vec![0.0; h.len()]];
+        let row = |[costs, row]: &mut [Vec<f64>; 2], i: usize| {
+            cost.row(side, i, costs);
+            row.copy_from_slice(costs);
+            exponentials(own[i], &h, self.epsilon, row);
+            row.iter_mut().for_each(|p| *p *= own_weights[i]);
+            read(i, row, costs)
+        };
+        if own.len() * h.len() <= ALONE {
+            let mut scratch = scratch();
+            return (0..own.len()).map(|i| row(&mut scratch, i)).collect();
+        }
+        (0..own.len()).into_par_iter().map_init(scratch, row).collect()
     }
 
     /// All of the plan, row by row: `[n, m]`.

@@ -12,7 +12,7 @@
 //! Schmitzer (2019), "Stabilized sparse scaling algorithms for entropy regularized transport
 //! problems", §3 (absorption into the kernel).
 
-use crate::cost::{Cost, Side, exponentials};
+use crate::cost::{ALONE, Cost, Side, exponentials};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -41,12 +41,17 @@ impl Stored {
             return None;
         }
         let mut kernel = vec![0.0; n * m];
-        let finite = kernel.par_chunks_mut(m).enumerate().with_min_len(grain(m)).map(|(i, row)| {
+        let fill = |(i, row): (usize, &mut [f64])| {
             cost.row(Side::Source, i, row);
             exponentials(p[i], q, epsilon, row);
             row.iter().all(|k| *k < f64::INFINITY)
-        });
-        let finite = finite.reduce(|| true, |x, y| x & y);
+        };
+        let finite = if n * m <= ALONE {
+            kernel.chunks_mut(m).enumerate().map(fill).fold(true, |x, y| x & y)
+        } else {
+            let rows = kernel.par_chunks_mut(m).enumerate().with_min_len(grain(m));
+            rows.map(fill).reduce(|| true, |x, y| x & y)
+        };
         finite.then(|| Self { p, q: q.to_vec(), epsilon, kernel })
     }
 
@@ -74,18 +79,26 @@ impl Stored {
     /// `K s`.
     fn times(&self, s: &[f64], out: &mut [f64]) {
         let m = self.q.len();
-        let blocks = out.par_iter_mut().zip(self.kernel.par_chunks(m)).with_min_len(grain(m));
-        blocks.for_each(|(out, row)| *out = Arch::new().dispatch(Dot(row, s)));
+        let dot = |(out, row): (&mut f64, &[f64])| *out = Arch::new().dispatch(Dot(row, s));
+        if self.kernel.len() <= ALONE {
+            return out.iter_mut().zip(self.kernel.chunks(m)).for_each(dot);
+        }
+        let rows = out.par_iter_mut().zip(self.kernel.par_chunks(m)).with_min_len(grain(m));
+        rows.for_each(dot);
     }
 
     /// `Kᵀ s`.
     fn transposed_times(&self, s: &[f64], out: &mut [f64]) {
         let m = self.q.len();
-        out.par_chunks_mut(BLOCK).enumerate().for_each(|(b, out)| {
+        let block = |(b, out): (usize, &mut [f64])| {
             let columns = b * BLOCK..b * BLOCK + out.len();
             let rows = self.kernel.chunks_exact(m).map(|row| &row[columns.clone()]);
             rows.zip(s).for_each(|(row, s)| Arch::new().dispatch(Add(out, row, *s)));
-        });
+        };
+        if self.kernel.len() <= ALONE {
+            return out.chunks_mut(BLOCK).enumerate().for_each(block);
+        }
+        out.par_chunks_mut(BLOCK).enumerate().for_each(block);
     }
 }
 

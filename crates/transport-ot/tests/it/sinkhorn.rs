@@ -176,3 +176,25 @@ fn many_problems_at_once() {
         assert_eq!(together.unwrap().converged().unwrap(), alone);
     }
 }
+
+/// Many points start from a part of them, and tiles that cannot matter are left out: the plan has
+/// its marginals when they are summed row by row, points without mass included, after iterations
+/// that do not suffice from nothing.
+#[test]
+fn many_points_start_from_a_part() {
+    let (n, m) = (8192, 8200);
+    let (x, y) = (points(1, n, 2, 0.0), points(2, m, 2, 1.0));
+    let cost = Euclidean::squared(&x, &y, 2).unwrap();
+    let mut a = vec![1.0; n];
+    a.iter_mut().step_by(5).for_each(|a| *a = 0.0);
+    let total: f64 = a.iter().sum();
+    a.iter_mut().for_each(|a| *a /= total);
+    let b = uniform(m);
+    let solver = Sinkhorn::new(0.2).tolerance(1e-3);
+    let plan = solver.solve(&cost, &a, &b).unwrap().converged().unwrap();
+    let columns = plan.marginal(&cost, Side::Target);
+    let off: f64 = columns.iter().zip(&b).map(|(p, b)| (p - b).abs()).sum();
+    assert!(off < 1.001e-3 && (off - plan.effort.error).abs() < 1e-9, "{off} {:?}", plan.effort);
+    let few = solver.max_iterations(plan.effort.iterations);
+    assert!(!few.solve_from(&cost, &a, &b, vec![0.0; m]).unwrap().is_converged());
+}
