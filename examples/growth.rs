@@ -186,7 +186,10 @@ fn cell(job: &str, sizes: Sizes) -> Result<(), Fault> {
     let (seconds, grown) = if job == "train" {
         let mut training = entry.begin(&config, &problem, &space)?;
         // On a worker of the pool, as the training loop runs.
-        let step = |_| Ok(assert!(training.step().loss.is_finite()));
+        let step = |_| {
+            assert!(training.step().loss.is_finite());
+            Ok(())
+        };
         rayon::scope(|_| grow(step).map_err(|fault| fault.to_string()))?
     } else {
         let weights = entry.begin(&config, &problem, &space)?.weights();
@@ -196,7 +199,10 @@ fn cell(job: &str, sizes: Sizes) -> Result<(), Fault> {
         // A few particles first: what is allocated once stands in the size before.
         model.sample(&Noise::new(0, 16), None, &SampleConfig { solver, steps: 2 })?;
         let plan = SampleConfig { solver, steps };
-        grow(|seed| Ok(drop(model.sample(&Noise::new(seed, rows), None, &plan)?)))?
+        grow(|seed| {
+            model.sample(&Noise::new(seed, rows), None, &plan)?;
+            Ok(())
+        })?
     };
     println!("{seconds} {grown}");
     Ok(())
