@@ -22,7 +22,7 @@ from compare import PEERS, ROOT, Side, compare, machine
 
 POINTS, DIMS = 10_000, (2, 64)
 PROBLEMS = ["linear", "mixture", "network"]
-SDE = [("euler-maruyama", 100), ("sra1", 50)]
+SDE = [("euler-maruyama", 50), ("sra1", 25)]
 DIGITS = 5
 ODE = [
     ("dopri5", ["ours", "torch", "diffrax"]),

@@ -63,18 +63,18 @@ fn precision(t: f64, excess: f64) -> f64 {
 enum Problem {
     Linear,
     /// The means, `[8, d]`.
-    Mixture(Tensor<2>),
-    Network(Mlp),
+    Mixture(Box<Tensor<2>>),
+    Network(Box<Mlp>),
 }
 
 impl Problem {
     fn new(which: usize, d: usize, space: &Space) -> Self {
         match which {
             0 => Self::Linear,
-            1 => Self::Mixture(space.tensor(means(d), [COMPONENTS, d])),
+            1 => Self::Mixture(Box::new(space.tensor(means(d), [COMPONENTS, d]))),
             _ => {
                 let config = MlpConfig { width: 128, depth: 3, frequencies: 16 };
-                Self::Network(Mlp::new(&config, d, d, 0, &Noise::new(1, 1), space))
+                Self::Network(Box::new(Mlp::new(&config, d, d, 0, &Noise::new(1, 1), space)))
             }
         }
     }
@@ -85,6 +85,7 @@ impl Problem {
             Self::Linear => x.neg(),
             Self::Mixture(means) => {
                 let pull = |t| alpha(t) * precision(t, -0.75);
+                let means: &Tensor<2> = means;
                 let logits = t.scale(x.clone().matmul(means.clone().transpose()), pull);
                 let mean = softmax(logits, 1).matmul(means.clone());
                 t.scale(x, |t| beta(t) * (c - k * precision(t, -0.75)))

@@ -3,13 +3,12 @@
 //!
 //! cargo run --release --example growth [-- docs/src/growth.md]
 //!
-//! Each cell is a process of its own: the time of its fastest run, and by how much its resident
-//! size grew above what it was before (`/proc/self`, so Linux only). Exponents are slopes of
-//! log-log lines fitted by least squares. With a path, the part of that file between its two
-//! comments is replaced by what was measured.
+//! Each cell is a process of its own: the processor's time, all threads together, and by how much
+//! the resident size grew above what it was before (`/proc/self`, so Linux only). Exponents are
+//! slopes of log-log lines fitted by least squares. With a path, the part of that file between its
+//! two comments is replaced by what was measured.
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
 use transport::core::{Noise, Space, device::select};
 use transport::sde::Solver;
 use transport::train::batch::Rows;
@@ -186,7 +185,10 @@ fn cell(job: &str, sizes: Sizes) -> Result<(), Fault> {
     let (seconds, grown) = if job == "train" {
         let mut training = entry.begin(&config, &problem, &space)?;
         // On a worker of the pool, as the training loop runs.
-        let step = |_| Ok(assert!(training.step().loss.is_finite()));
+        let step = |_| {
+            assert!(training.step().loss.is_finite());
+            Ok(())
+        };
         rayon::scope(|_| grow(step).map_err(|fault| fault.to_string()))?
     } else {
         let weights = entry.begin(&config, &problem, &space)?.weights();
@@ -196,27 +198,39 @@ fn cell(job: &str, sizes: Sizes) -> Result<(), Fault> {
         // A few particles first: what is allocated once stands in the size before.
         model.sample(&Noise::new(0, 16), None, &SampleConfig { solver, steps: 2 })?;
         let plan = SampleConfig { solver, steps };
-        grow(|seed| Ok(drop(model.sample(&Noise::new(seed, rows), None, &plan)?)))?
+        grow(|seed| {
+            model.sample(&Noise::new(seed, rows), None, &plan)?;
+            Ok(())
+        })?
     };
     println!("{seconds} {grown}");
     Ok(())
 }
 
-/// The fastest of some runs, and the growth of the resident size during them.
+/// Seconds of the processor a run, and the growth of the resident size during the runs.
 fn grow(mut run: impl FnMut(u64) -> Result<(), Fault>) -> Result<(f64, f64), Fault> {
     // Takes the peak back to what is resident now.
     std::fs::write("/proc/self/clear_refs", "5")?;
-    let before = size("VmHWM:")?;
-    let (began, mut fastest) = (Instant::now(), f64::INFINITY);
+    let (before, start) = (size("VmHWM:")?, processor()?);
     for seed in 1.. {
-        let start = Instant::now();
         run(seed)?;
-        fastest = fastest.min(start.elapsed().as_secs_f64());
-        if seed >= 3 && began.elapsed().as_secs_f64() > 0.5 {
-            break;
+        let spent = processor()? - start;
+        if spent > 0.5 {
+            return Ok((spent / seed as f64, size("VmHWM:")? - before));
         }
     }
-    Ok((fastest, size("VmHWM:")? - before))
+    unreachable!("a run takes time")
+}
+
+/// What the threads of this process have computed so far, in seconds.
+fn processor() -> Result<f64, Fault> {
+    let mut seconds = 0.0;
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        let nanoseconds = text.split_whitespace().next().ok_or("an empty schedstat")?;
+        seconds += 1e-9 * nanoseconds.parse::<f64>()?;
+    }
+    Ok(seconds)
 }
 
 /// A size of `/proc/self/status` in MiB.
