@@ -146,6 +146,8 @@ mod work;
 
 #[cfg(feature = "flex")]
 pub(crate) use sizes::Sizes;
+#[cfg(feature = "flex")]
+pub(crate) use work::plane_sums;
 
 /// The same on slices, in the form that suits the sizes.
 #[cfg(feature = "flex")]

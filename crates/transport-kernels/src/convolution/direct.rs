@@ -13,7 +13,7 @@ use super::panels::{Panels, Weights, blocks};
 use super::planes::{Frame, filled_up};
 use super::sizes::Sizes;
 use super::sums::{Products, ROWS, Start, Steps, Tap, pieces};
-use super::work::{in_parts, lay, on_groups, read};
+use super::work::{in_parts, lay, on_groups};
 
 /// Places whose sums run over the same elements of the kernel.
 struct Pass {

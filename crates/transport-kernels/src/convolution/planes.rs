@@ -11,6 +11,7 @@ use crate::simd::LANES;
 use std::ops::Range;
 
 /// Planes filled up to whole vectors.
+#[inline]
 pub(crate) fn filled_up(planes: usize) -> usize {
     planes.next_multiple_of(LANES)
 }
@@ -33,21 +34,25 @@ impl Frame {
     }
 
     /// Values of a pixel.
+    #[inline]
     pub(crate) fn pixel(&self) -> usize {
         filled_up(self.planes)
     }
 
     /// Values of a row of pixels.
+    #[inline]
     pub(crate) fn row(&self) -> usize {
         self.sides[1] * self.pixel()
     }
 
     /// Values of an image in its frame.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.sides[0] * self.row()
     }
 
     /// Values of an image.
+    #[inline]
     pub(crate) fn image(&self) -> usize {
         self.planes * self.size[0] * self.size[1]
     }
@@ -91,6 +96,7 @@ impl Frame {
     }
 
     /// Where row `i` of the image begins.
+    #[inline]
     fn place(&self, i: usize) -> usize {
         (i + self.before[0]) * self.row() + self.before[1] * self.pixel()
     }

@@ -7,6 +7,7 @@
 //! Up to 14 rows of one or two vectors fill the registers; each product loads one number, spread over
 //! a vector, and each `b` serves every row. The order of a sum is that of the taps and of `k`, alone.
 
+use crate::math::fma;
 use crate::simd::{LANES, Loop, dispatch};
 
 /// Rows of a block, at most.
@@ -112,9 +113,9 @@ impl<const R: usize, const V: usize> Loop for Block<'_, R, V> {
             Start::Out => (Some(&*out), pitch),
         };
         if let Some(first) = first {
-            for r in 0..R {
+            for (r, sums) in sums.iter_mut().enumerate() {
                 let row = &first[r * pitch_in..][..V * LANES];
-                sums[r].as_flattened_mut().copy_from_slice(row);
+                sums.as_flattened_mut().copy_from_slice(row);
             }
         }
         let last = steps.terms.saturating_sub(1);
@@ -124,12 +125,12 @@ impl<const R: usize, const V: usize> Loop for Block<'_, R, V> {
             for k in 0..steps.terms {
                 // SAFETY: the largest index was checked above; arrays of numbers may stand anywhere.
                 let b = unsafe { b.as_ptr().add(tap.b + k * steps.b).cast::<[Lanes; V]>().read() };
-                for r in 0..R {
+                for (r, sums) in sums.iter_mut().enumerate() {
                     // SAFETY: as above.
                     let a = unsafe { *a.get_unchecked(tap.a + k * steps.a + r * steps.row) };
                     for v in 0..V {
                         for l in 0..LANES {
-                            sums[r][v][l] = crate::math::fma::<FMA>(a, b[v][l], sums[r][v][l]);
+                            sums[v][l] = fma::<FMA>(a, b[v][l], sums[v][l]);
                         }
                     }
                 }

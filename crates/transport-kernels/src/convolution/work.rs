@@ -1,7 +1,7 @@
 //! Images shared out among threads, so that no bit of a result depends on how.
 
 use super::planes::Frame;
-use crate::simd::worth_threads;
+use crate::simd::{LANES, Loop, dispatch, worth_threads};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -61,4 +61,33 @@ pub(crate) fn in_parts(
         sum
     };
     parts.into_iter().reduce(add).unwrap_or_default()
+}
+
+/// The sums of each plane's `area` values over all images.
+pub(crate) fn plane_sums(g: &[f32], planes: usize, area: usize) -> Vec<f32> {
+    let n = g.len().checked_div(planes * area).unwrap_or(0);
+    in_parts(n, g.len(), planes, |images, sums| {
+        let values = &g[images.start * planes * area..images.end * planes * area];
+        for (k, plane) in values.chunks_exact(area.max(1)).enumerate() {
+            sums[k % planes] += dispatch(Sum(plane));
+        }
+    })
+}
+
+struct Sum<'a>(&'a [f32]);
+
+impl Loop for Sum<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> f32 {
+        let (lanes, rest) = self.0.as_chunks::<LANES>();
+        let mut sums = [0.0f32; LANES];
+        for lane in lanes {
+            for l in 0..LANES {
+                sums[l] += lane[l];
+            }
+        }
+        sums.iter().chain(rest).sum()
+    }
 }

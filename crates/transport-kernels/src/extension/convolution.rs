@@ -1,7 +1,7 @@
 //! [`crate::convolution`] as a backend extension of Flex: each is the other's gradient.
 
 use super::{tensor, values};
-use crate::convolution::{Kernel, Sizes};
+use crate::convolution::{Kernel, Sizes, plane_sums};
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -46,11 +46,7 @@ pub(crate) trait Pullbacks: Convolutions {
     ) -> FloatTensor<Self>;
 
     /// The sums of each plane, over images and pixels.
-    fn plane_sums(g: FloatTensor<Self>) -> FloatTensor<Self> {
-        let [_, o, ..] = four(&g.shape());
-        let sum = (2..4).rev().chain([0]).fold(g, Self::float_sum_dim);
-        Self::float_reshape(sum, Shape::new([o]))
-    }
+    fn plane_sums(g: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 type Flat = FloatTensor<Flex>;
@@ -86,6 +82,11 @@ impl Pullbacks for Flex {
         let sizes = Sizes { channels, size: [h, w], outputs, kernel };
         let gradient = sizes.weight_gradient(&values(&x), &values(&g), n);
         tensor(gradient, [outputs, channels, kernel.side, kernel.side])
+    }
+
+    fn plane_sums(g: Flat) -> Flat {
+        let [_, planes, h, w] = four(&g.shape());
+        tensor(plane_sums(&values(&g), planes, h * w), [planes])
     }
 }
 
