@@ -92,8 +92,8 @@ type Flat = FloatTensor<Flex>;
 fn values(x: &Flat) -> Cow<'_, [f32]> {
     match x.as_slice::<f32>() {
         Some(slice) => Cow::Borrowed(slice),
-        // A copy has no gaps and starts at 0.
-        None => Cow::Owned(x.to_contiguous().as_slice::<f32>().unwrap_or_default().to_vec()),
+        // A copy without gaps.
+        None => Cow::Owned(x.clone().into_data().try_into_vec().unwrap_or_default()),
     }
 }
 

@@ -12,7 +12,7 @@
 use super::panels::{Panels, Weights, blocks};
 use super::planes::{Frame, filled_up};
 use super::sizes::Sizes;
-use super::sums::{Products, ROWS, Start, Steps, Tap, pieces};
+use super::sums::{Products, Start, Steps, Tap, pieces};
 use super::work::{in_parts, lay, on_groups};
 
 /// Places whose sums run over the same elements of the kernel.
@@ -79,7 +79,7 @@ impl Pass {
             let products = panels.products(laid, row, &taps, columns);
             let start = bias.map_or(Start::Zero, |bias| Start::Columns(&bias[block..]));
             for i in 0..self.count[0] {
-                for (j, rows) in pieces(self.count[1], ROWS) {
+                for (j, rows) in pieces(self.count[1], columns) {
                     let from = [i * self.stride * frame.row() + j * row, panels.start(block)];
                     let place = [self.first[0] + i * self.step, self.first[1] + j * self.step];
                     let place = place[0] * after.row() + place[1] * after.pixel() + block;
@@ -172,7 +172,7 @@ impl Pass {
         let products = Products { a: laid, b: g, taps: &taps, steps };
         for (k, offset) in &self.taps {
             for (block, columns) in blocks(after.planes) {
-                for (c, rows) in pieces(frame.planes, ROWS) {
+                for (c, rows) in pieces(frame.planes, columns) {
                     let out = &mut sum[(k * frame.planes + c) * after.pixel() + block..];
                     let from = [offset + c, block];
                     products.write(from, [rows, columns], Start::Out, out, after.pixel());

@@ -4,14 +4,16 @@
 //! y[r, l] = s[l] + Σ_taps Σ_k a[tap + k A + r R] b[tap + k B + l]        r < rows, l < 16 V
 //! ```
 //!
-//! Up to 14 rows of one or two vectors fill the registers; each product loads one number, spread over
-//! a vector, and each `b` serves every row. The order of a sum is that of the taps and of `k`, alone.
+//! Some rows of one or two vectors fill the registers; each product loads one number, spread over a
+//! vector, and each `b` serves every row. The order of a sum is that of the taps and of `k`, alone.
 
 use crate::math::fma;
 use crate::simd::{LANES, Loop, dispatch};
 
-/// Rows of a block, at most.
-pub(crate) const ROWS: usize = 8;
+/// Rows of a block of so many columns, at most: all sums and what is added to them fit the registers.
+fn tallest(columns: usize) -> usize {
+    if columns > LANES { 8 } else { 14 }
+}
 
 /// Columns of a block, at most.
 pub(crate) const COLUMNS: usize = 2 * LANES;
@@ -72,24 +74,29 @@ impl Products<'_> {
         let (a, b) = (&self.a[from[0]..], &self.b[from[1]..]);
         let products = Products { a, b, ..self };
         macro_rules! block {
-            ($($rows:literal)*) => {
+            ($(($rows:literal, $vectors:literal))*) => {
                 match (rows, columns.div_ceil(LANES)) {
                     $(
-                        ($rows, 1) => dispatch(Block::<$rows, 1> { products, start, out, pitch }),
-                        ($rows, 2) => dispatch(Block::<$rows, 2> { products, start, out, pitch }),
+                        ($rows, $vectors) => {
+                            dispatch(Block::<$rows, $vectors> { products, start, out, pitch });
+                        }
                     )*
                     (rows, vectors) => panic!("a block of {rows} rows and {vectors} vectors"),
                 }
             };
         }
-        block!(1 2 3 4 5 6 7 8);
+        block! {
+            (1, 1) (2, 1) (3, 1) (4, 1) (5, 1) (6, 1) (7, 1)
+            (8, 1) (9, 1) (10, 1) (11, 1) (12, 1) (13, 1) (14, 1)
+            (1, 2) (2, 2) (3, 2) (4, 2) (5, 2) (6, 2) (7, 2) (8, 2)
+        }
     }
 }
 
-/// The lengths of pieces, none above `most`, as equal as can be.
-pub(crate) fn pieces(length: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = length.div_ceil(most).max(1);
-    (0..count).map(move |k| (k * length / count, (k + 1) * length / count - k * length / count))
+/// Rows cut into blocks for so many columns, as equal as can be: where each begins, and its rows.
+pub(crate) fn pieces(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.div_ceil(tallest(columns)).max(1);
+    (0..count).map(move |k| (k * rows / count, (k + 1) * rows / count - k * rows / count))
 }
 
 struct Block<'a, const R: usize, const V: usize> {

@@ -22,7 +22,7 @@
 use super::panels::{Panels, Weights, blocks};
 use super::planes::{Frame, filled_up};
 use super::sizes::Sizes;
-use super::sums::{Lanes, Products, ROWS, Start, Steps, Tap, pieces};
+use super::sums::{Lanes, Products, Start, Steps, Tap, pieces};
 use super::work::{in_parts, lay, on_groups, read};
 use crate::simd::{LANES, Loop, dispatch};
 use std::marker::PhantomData;
@@ -367,7 +367,7 @@ fn products(points: &[f32], panels: &Panels, count: usize, tiles: &Tiles, out: &
         for (block, columns) in panels.blocks() {
             let taps = [Tap { a: 0, b: panels.tap(point, columns) }];
             let products = panels.products(points, inner, &taps, columns);
-            for (tile, rows) in pieces(count, ROWS) {
+            for (tile, rows) in pieces(count, columns) {
                 let tile = point * count + tile;
                 let out = &mut out[tile * outer + block..];
                 let from = [tile * inner, panels.start(block)];
@@ -423,7 +423,7 @@ fn add_products([a, b]: [&[f32]; 2], tiles: &Tiles, count: usize, sum: &mut [f32
     let products = Products { a, b, taps: &[Tap { a: 0, b: 0 }], steps };
     for point in 0..POINTS {
         for (block, columns) in blocks(tiles.after.planes) {
-            for (c, rows) in pieces(planes, ROWS) {
+            for (c, rows) in pieces(planes, columns) {
                 let out = &mut sum[(point * planes + c) * outer + block..];
                 let from = [point * count * inner + c, point * count * outer + block];
                 products.write(from, [rows, columns], Start::Out, out, outer);
