@@ -22,7 +22,7 @@ from compare import PEERS, ROOT, Side, compare, machine
 
 POINTS, DIMS = 10_000, (2, 64)
 PROBLEMS = ["linear", "mixture", "network"]
-SDE = [("euler-maruyama", 50), ("sra1", 25)]
+SDE = [("euler-maruyama", 64), ("sra1", 32)]
 DIGITS = 5
 ODE = [
     ("dopri5", ["ours", "torch", "diffrax"]),

@@ -5,8 +5,9 @@
 //!
 //! Each cell is a process of its own: the processor's time, all threads together, and by how much
 //! the resident size grew above what it was before (`/proc/self`, so Linux only). Exponents are
-//! slopes of log-log lines fitted by least squares. With a path, the part of that file between its
-//! two comments is replaced by what was measured.
+//! slopes of log-log lines fitted by least squares; bytes are those of one more, between the two
+//! largest sizes. With a path, the part of that file between its two comments is replaced by what
+//! was measured.
 use std::process::Command;
 use std::sync::Arc;
 use transport::core::{Noise, Space, device::select};
@@ -141,22 +142,28 @@ impl Table {
             text.push('\n');
         }
         let fits = all.iter().zip(self.jobs).map(|(cells, job)| {
-            let [time, memory] = [1, 2].map(|column| exponent(cells, column));
-            format!("{job}: time ∝ {}^{time:.2}, memory ∝ {0}^{memory:.2}", self.grows)
+            let (time, memory) = (exponent(cells), slope(cells));
+            format!("{job}: time ∝ {}^{time:.2}, memory {memory:.0} bytes a unit", self.grows)
         });
         Ok(text + "\n" + &fits.collect::<Vec<_>>().join("; ") + ".\n\n")
     }
 }
 
-/// The slope of `log column` against `log` of the first, over the upper half of the sizes, where
-/// what does not grow weighs less.
-fn exponent(cells: &[[f64; 3]], column: usize) -> f64 {
+/// The slope of log time against log size, over the upper half of the sizes, where what does not
+/// grow weighs less.
+fn exponent(cells: &[[f64; 3]]) -> f64 {
     let upper = &cells[cells.len() / 2 - 1..];
-    let logs: Vec<[f64; 2]> = upper.iter().map(|c| [c[0].ln(), c[column].max(1e-3).ln()]).collect();
+    let logs: Vec<[f64; 2]> = upper.iter().map(|c| [c[0].ln(), c[1].ln()]).collect();
     let mean = |k: usize| logs.iter().map(|l| l[k]).sum::<f64>() / logs.len() as f64;
     let (x, y) = (mean(0), mean(1));
     let slope: f64 = logs.iter().map(|l| (l[0] - x) * (l[1] - y)).sum();
     slope / logs.iter().map(|l| (l[0] - x).powi(2)).sum::<f64>()
+}
+
+/// Bytes by which one more costs more, between the two largest sizes.
+fn slope(cells: &[[f64; 3]]) -> f64 {
+    let [.., last, most] = cells else { return f64::NAN };
+    f64::from(1 << 20) * (most[2] - last[2]) / (most[0] - last[0])
 }
 
 /// A cell in a process of its own: seconds and MiB.

@@ -50,7 +50,8 @@ pub(super) fn states(x: &[f64], d: usize, rows: &Range<usize>, space: &Space) ->
 
 /// All rows at each of `count` times, from the times of each chunk.
 pub(super) fn by_time(chunks: Vec<Vec<Vec<f64>>>, count: usize) -> Vec<Vec<f64>> {
-    let mut whole = vec![Vec::new(); count];
+    let numbers = |k: usize| chunks.iter().filter_map(|part| part.get(k)).map(Vec::len).sum();
+    let mut whole: Vec<_> = (0..count).map(|k| Vec::with_capacity(numbers(k))).collect();
     for chunk in chunks {
         whole.iter_mut().zip(chunk).for_each(|(all, part)| all.extend(part));
     }

@@ -9,20 +9,25 @@ use transport_core::Space;
 ///
 /// The branch from the root to where he stands is kept, so that a walk through `N` nodes in order
 /// splits about `N` nodes. Stepping back begins again at the root: slower, with the same answer.
-/// Rows stand at their own times.
+/// Rows stand at their own times; steps that all rows share are walked by blocks of rows, many at
+/// a time, with the same bits.
 #[derive(Clone, Debug)]
 pub struct Walk {
     tree: BrownianTree,
     rows: Vec<Row>,
+    /// Who walks the steps that all rows share, a block of rows each.
+    blocks: Vec<Row>,
 }
 
 /// Rows of this many numbers are worth a thread.
 const GRAIN: usize = 1 << 12;
+/// Numbers of a block: enough for vectors, few enough that a branch stays in a cache.
+const BLOCK: usize = 1 << 10;
 
 impl Walk {
     pub(super) fn new(tree: &BrownianTree) -> Self {
         let rows = (0..tree.samples()).map(|_| Row::default()).collect();
-        Self { tree: tree.clone(), rows }
+        Self { tree: tree.clone(), rows, blocks: Vec::new() }
     }
 
     /// The tree.
@@ -40,27 +45,39 @@ impl Walk {
     /// When a time lies outside the tree's interval, or there are not as many steps as samples.
     #[must_use]
     pub fn increment(&mut self, span: Span<'_>, area: bool, space: &Space) -> Increment {
-        let (tree, n, d) = (&self.tree, self.rows.len(), self.tree.dim);
-        if let Span::Each { t, h } = span {
-            assert_eq!((t.len(), h.len()), (n, n), "a step for each sample");
-        }
-        let ends = |row: usize| match span {
-            Span::Same { t, h } => (tree.place(t), tree.place(t + h)),
-            Span::Each { t, h } => (tree.place(t[row]), tree.place(t[row] + h[row])),
-        };
+        let (n, d) = (self.rows.len(), self.tree.dim);
         let (mut dw, mut dh) = (vec![0.0; n * d], vec![0.0; n * d]);
-        let outputs = dw.par_chunks_mut(d).zip(dh.par_chunks_mut(d));
-        let rows = self.rows.par_iter_mut().enumerate().zip(outputs);
-        rows.with_min_len((GRAIN / d).max(1)).for_each(|((row, walker), (w, h))| {
-            let (from, to) = ends(row);
-            let path = Path { tree, row };
-            walker.seek(&path, from);
-            let (total_w, total_h) = walker.advance(&path, to).split_at(d);
-            w.copy_from_slice(total_w);
-            h.copy_from_slice(total_h);
-        });
+        match span {
+            Span::Same { t, h } => self.together(t, h, (&mut dw, &mut dh)),
+            Span::Each { t, h } => self.apart(t, h, (&mut dw, &mut dh)),
+        }
         let tensor = |values: Vec<f64>| space.tensor(values, [n, d]);
         Increment { dw: tensor(dw), dh: area.then(|| tensor(dh)) }
+    }
+
+    /// A step that all rows share.
+    fn together(&mut self, t: f64, h: f64, (dw, dh): (&mut [f64], &mut [f64])) {
+        let (tree, d) = (&self.tree, self.tree.dim);
+        let (from, to, rows) = (tree.place(t), tree.place(t + h), (BLOCK / d).max(1));
+        self.blocks.resize_with(self.rows.len().div_ceil(rows), Row::default);
+        let outputs = dw.par_chunks_mut(rows * d).zip(dh.par_chunks_mut(rows * d));
+        let blocks = self.blocks.par_iter_mut().enumerate().zip(outputs);
+        blocks.for_each(|((k, walker), (w, h))| {
+            let path = Path { tree, row: k * rows, count: w.len() / d };
+            walker.walk(&path, from, to, (w, h));
+        });
+    }
+
+    /// A step of each row's own.
+    fn apart(&mut self, t: &[f64], h: &[f64], (dw, dh): (&mut [f64], &mut [f64])) {
+        let (tree, n, d) = (&self.tree, self.rows.len(), self.tree.dim);
+        assert_eq!((t.len(), h.len()), (n, n), "a step for each sample");
+        let outputs = dw.par_chunks_mut(d).zip(dh.par_chunks_mut(d));
+        let rows = self.rows.par_iter_mut().enumerate().zip(outputs);
+        rows.with_min_len((GRAIN / d).max(1)).for_each(|((row, walker), (w, area))| {
+            let (from, to) = (tree.place(t[row]), tree.place(t[row] + h[row]));
+            walker.walk(&Path::of(tree, row), from, to, (w, area));
+        });
     }
 
     /// Puts all rows at `t`.
@@ -69,7 +86,7 @@ impl Walk {
         let place = tree.place(t);
         self.rows.par_iter_mut().enumerate().with_min_len((GRAIN / tree.dim).max(1)).for_each(
             |(row, walker)| {
-                walker.seek(&Path { tree, row }, place);
+                walker.seek(&Path::of(tree, row), place);
             },
         );
     }
@@ -82,13 +99,13 @@ impl Walk {
     /// The next piece of a row's path, not longer than `most` and not beyond `limit` (in leaves):
     /// its end; nothing when that would cut a leaf.
     pub(super) fn fit(&mut self, row: usize, most: f64, limit: f64) -> Option<f64> {
-        self.rows[row].fit(&Path { tree: &self.tree, row }, most, limit)
+        self.rows[row].fit(&Path::of(&self.tree, row), most, limit)
     }
 
     /// `[ΔW, H]` of the piece up to `end` that [`Walk::fit`] found.
     pub(super) fn peek(&mut self, row: usize, end: f64) -> &[f64] {
         let walker = &mut self.rows[row];
-        walker.look(&Path { tree: &self.tree, row }, end);
+        walker.look(&Path::of(&self.tree, row), end);
         &walker.piece
     }
 
@@ -98,15 +115,37 @@ impl Walk {
     }
 }
 
-/// One sample's path.
+/// The paths of some samples that are walked alike.
 struct Path<'a> {
     tree: &'a BrownianTree,
     row: usize,
+    count: usize,
 }
 
-impl Path<'_> {
+impl<'a> Path<'a> {
+    /// One sample's.
+    fn of(tree: &'a BrownianTree, row: usize) -> Self {
+        Self { tree, row, count: 1 }
+    }
+
+    /// Numbers of `ΔW`.
+    fn width(&self) -> usize {
+        self.count * self.tree.dim
+    }
+
+    /// A node's draws `[Z, N]`.
     fn draw(&self, node: u64, out: &mut [f64]) {
-        self.tree.noise.at_step(node).stream(self.row).fill_normal(out);
+        let (noise, d) = (self.tree.noise.at_step(node), self.tree.dim);
+        if self.count == 1 {
+            return noise.stream(self.row).fill_normal(out);
+        }
+        let draws = noise.rows(self.row..self.row + self.count).normal_values(2 * d);
+        let (z, n) = out.split_at_mut(self.count * d);
+        let parts = z.chunks_exact_mut(d).zip(n.chunks_exact_mut(d));
+        for (row, (z, n)) in draws.chunks_exact(2 * d).zip(parts) {
+            z.copy_from_slice(&row[..d]);
+            n.copy_from_slice(&row[d..]);
+        }
     }
 
     /// A length in leaves as a length of time.
@@ -136,9 +175,9 @@ impl Node {
     }
 }
 
-/// Where one row stands, and the nodes ahead of it on its branch: the next on top, each with its
-/// `[ΔW, H]`. The top node may have been walked through in part when it is a leaf, whose draws are
-/// then still at hand for the next cut.
+/// Where a row, or a block of rows side by side, stands, and the nodes ahead of it on its branch:
+/// the next on top, each with its `[ΔW, H]`. The top node may have been walked through in part when
+/// it is a leaf, whose draws are then still at hand for the next cut.
 #[derive(Clone, Debug, Default)]
 struct Row {
     at: f64,
@@ -153,7 +192,7 @@ struct Row {
 
 impl Row {
     fn begin(&mut self, path: &Path<'_>) {
-        let d = path.tree.dim;
+        let d = path.width();
         self.at = 0.0;
         self.nodes.clear();
         self.values.clear();
@@ -184,6 +223,14 @@ impl Row {
         if place > self.at {
             self.advance(path, place);
         }
+    }
+
+    /// `ΔW` and `H` from one place to another.
+    fn walk(&mut self, path: &Path<'_>, from: f64, to: f64, (w, h): (&mut [f64], &mut [f64])) {
+        self.seek(path, from);
+        let (total_w, total_h) = self.advance(path, to).split_at(path.width());
+        w.copy_from_slice(total_w);
+        h.copy_from_slice(total_h);
     }
 
     /// `[ΔW, H]` from here to `to`, and goes there.
@@ -217,7 +264,7 @@ impl Row {
 
     /// Replaces the top node by its halves.
     fn split(&mut self, path: &Path<'_>) {
-        let (d, Some(node)) = (path.tree.dim, self.nodes.pop()) else { return };
+        let (d, Some(node)) = (path.width(), self.nodes.pop()) else { return };
         self.draw(path, node);
         let half = 0.5 * path.tree.interval().length() / f64::from(1u32 << node.level);
         let top = self.values.len() - 2 * d;
@@ -233,7 +280,7 @@ impl Row {
     fn look(&mut self, path: &Path<'_>, end: f64) {
         let Some(node) = self.nodes.last().copied() else { return };
         let (start, stop) = node.ends(path.tree.depth);
-        let top = self.values.len() - 2 * path.tree.dim;
+        let top = self.values.len() - 2 * path.width();
         if self.at == start && end == stop {
             self.piece.copy_from_slice(&self.values[top..]);
             return;
