@@ -1,7 +1,7 @@
 """Our optimal transport beside POT's: the same problems from the same points, one thread each.
 
     pip install -r benches/peers/requirements.txt
-    python benches/peers/ot_peer.py [--sizes 10,100,500,2000] [--binary PATH]
+    python benches/peers/ot_peer.py [--sizes 10,100,500,2000] [--tasks exact,...] [--binary PATH]
 
 Prints a table: value of each, relative difference, marginal error, milliseconds of processor time
 (least of the repeats; POT's include its cost matrix, ours the reading of points), and POT's over
@@ -24,6 +24,7 @@ import ot
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIRECTIONS = 200
+TASKS = "exact,sinkhorn,sinkhorn log,unbalanced,sliced"
 
 
 def binary():
@@ -75,7 +76,7 @@ def best(repeats, solve):
     return least, *answer
 
 
-def rows(sizes, ask, folder):
+def rows(sizes, tasks, ask, folder):
     for n in sizes:
         for weighted in (False, True):
             points = problem(n, weighted)
@@ -83,7 +84,7 @@ def rows(sizes, ask, folder):
             save(path, *points)
             mean = ot.dist(points[0], points[1]).mean()
             epsilon, rho = 0.05 * mean, mean
-            for task in ("exact", "sinkhorn", "sinkhorn log", "unbalanced", "sliced"):
+            for task in tasks:
                 if task == "sinkhorn log" and (n > 500 or weighted):
                     continue
                 repeats = 20 if n <= 100 else 3
@@ -95,6 +96,7 @@ def rows(sizes, ask, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", default="10,100,500,2000")
+    parser.add_argument("--tasks", default=TASKS)
     parser.add_argument("--binary")
     options = parser.parse_args()
     side = subprocess.Popen(
@@ -114,8 +116,8 @@ def main():
     print("| n | weights | task | value | rel. difference | our error | ours, ms | POT, ms | POT / ours |")
     print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        sizes = [int(s) for s in options.sizes.split(",")]
-        for n, weighted, task, ours, theirs in rows(sizes, ask, pathlib.Path(folder)):
+        sizes, tasks = [int(s) for s in options.sizes.split(",")], options.tasks.split(",")
+        for n, weighted, task, ours, theirs in rows(sizes, tasks, ask, pathlib.Path(folder)):
             gap = abs(ours[1] - theirs[1]) / abs(theirs[1])
             weights = "random" if weighted else "equal"
             print(
