@@ -136,7 +136,7 @@ torchdiffeq and diffrax, on one machine, in one run, in turn; written by
 - Increments: ours and diffrax's (`UnsafeBrownianPath`) are drawn afresh, or with `tree` read off a
   virtual Brownian tree with leaves of a step; torchsde has its `BrownianInterval` in both rows.
   Both sides have to end with the same standard deviation within 5 %.
-- `dopri5` and `tsit5` at rtol = atol = 10⁻{digits}: one step for the set (ours: for a chunk), and
+- `dopri5` and `tsit5` at rtol = atol = 1e-{digits}: one step for the set (ours: for a chunk), and
   with `-rows` a step for each row (diffrax: `vmap`). Evaluations are those of a row on average; errors
   are root mean squares over 256 rows in 10⁻⁶, beside an f64 solution of eighth order.
 
