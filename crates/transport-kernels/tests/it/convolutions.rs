@@ -154,37 +154,48 @@ fn the_transpose_is_the_adjoint() {
     }
 }
 
+/// Planes of convolutions by sums over the kernel, through tiles of 2 × 2, and from pixel to pixel.
+const FORMS: [(usize, Kernel); 3] = [
+    (16, Kernel { side: 3, stride: 1, border: 1 }),
+    (32, Kernel { side: 3, stride: 1, border: 1 }),
+    (32, Kernel { side: 1, stride: 1, border: 0 }),
+];
+
 /// Gradients and transposes have the same bits on one thread and on several.
 #[test]
 fn gradients_do_not_depend_on_the_threads() {
     let [space, _] = spaces();
-    let case = Case { shape: [32, 16, 16, 16], outputs: 24, kernel: Kernel::same(3) };
-    let (x, w) = (images(1, case.shape, &space), case.weight(&space));
-    let (u, bias) = (images(3, case.places(), &space), zeros(24, &space));
-    let all = || {
-        let tensors = [x.clone(), w.clone()];
-        let of_convolution: [_; 4] =
-            of(|[x, w], b| convolve(x, w, b, case.kernel), tensors, bias.clone());
-        let transposed = transpose(u.clone(), w.clone(), case.size(), case.kernel);
-        (of_convolution, to_host(transposed))
-    };
     let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    assert!(single.install(all) == all());
+    for (planes, kernel) in FORMS {
+        let case = Case { shape: [32, planes, 16, 16], outputs: 24, kernel };
+        let (x, w) = (images(1, case.shape, &space), case.weight(&space));
+        let (u, bias) = (images(3, case.places(), &space), zeros(24, &space));
+        let all = || {
+            let tensors = [x.clone(), w.clone()];
+            let of_convolution: [_; 4] =
+                of(|[x, w], b| convolve(x, w, b, case.kernel), tensors, bias.clone());
+            let transposed = transpose(u.clone(), w.clone(), case.size(), case.kernel);
+            (of_convolution, to_host(transposed))
+        };
+        assert!(single.install(all) == all(), "{planes} planes, {kernel:?}");
+    }
 }
 
-/// An image has the same bits alone and among others, on one thread and on several.
+/// An image has the same bits alone and among others, on one thread and on several, large or small.
 #[test]
 fn an_image_keeps_its_bits() {
     let [space, _] = spaces();
-    let [n, c, h, w] = [33, 16, 16, 16];
-    let (x, weight) = (images(1, [n, c, h, w], &space), images(2, [24, c, 3, 3], &space));
-    let bias = zeros(24, &space);
-    let of = |x: Tensor<4>| to_host(convolve(x, weight.clone(), bias.clone(), Kernel::same(3)));
-    let all = of(x.clone());
-    let alone = of(x.clone().narrow(0, 20, 1));
-    assert_eq!(all[20 * alone.len()..21 * alone.len()], alone[..]);
     let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    assert!(single.install(|| of(x)) == all);
+    for ((planes, kernel), side) in FORMS.into_iter().flat_map(|form| [(form, 16), (form, 5)]) {
+        let case = Case { shape: [33, planes, side, side], outputs: 24, kernel };
+        let (x, weight) = (images(1, case.shape, &space), case.weight(&space));
+        let bias = zeros(24, &space);
+        let of = |x: Tensor<4>| to_host(convolve(x, weight.clone(), bias.clone(), kernel));
+        let all = of(x.clone());
+        let alone = of(x.clone().narrow(0, 20, 1));
+        assert_eq!(all[20 * alone.len()..21 * alone.len()], alone[..], "{planes}, {kernel:?}");
+        assert!(single.install(|| of(x)) == all, "{planes} planes, {kernel:?}");
+    }
 }
 
 #[test]
