@@ -198,3 +198,18 @@ fn another_multiple_of_the_area_is_rejected() {
     let s = 0.6 - START;
     check("Cov(H, W_s)", &area, &w, (length / 12.0, s), s * (length - s) / (2.0 * length));
 }
+
+/// Steps that all rows share have the bits of a row's own walk.
+#[test]
+fn shared_steps_are_everyones_own() {
+    for (n, d) in [(3, 1), (700, 2), (40, 64)] {
+        let tree = BrownianTree::new(&Noise::new(3, n), d, Interval::UNIT, 0.1).unwrap();
+        let (mut together, mut apart) = (tree.walk(), tree.walk());
+        for (t, h) in [(0.0, 0.25), (0.25, 0.03), (0.28, 0.7), (0.1, 0.9)] {
+            let (ts, hs) = (vec![t; n], vec![h; n]);
+            let shared = together.increment(Span::Same { t, h }, true, &space());
+            let own = apart.increment(Span::Each { t: &ts, h: &hs }, true, &space());
+            assert_eq!(host(&shared), host(&own), "{n} rows of {d} from {t}");
+        }
+    }
+}
