@@ -26,8 +26,8 @@ POINTS = 10_000
 UNETS = [(8, 128, 128, 10), (28, 32, 64, 10)]
 
 
-def binary():
-    command = ["cargo", "bench", "--bench", "table", "--no-run", "--message-format=json"]
+def binary(bench="table"):
+    command = ["cargo", "bench", "--bench", bench, "--no-run", "--message-format=json"]
     lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     built = [json.loads(line) for line in lines.splitlines()]
     return [b["executable"] for b in built if b.get("executable")][-1]

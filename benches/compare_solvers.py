@@ -11,14 +11,12 @@ divides by the processor's time instead of the clock's; it means something with 
 
 import argparse
 import datetime
-import json
 import os
 import pathlib
-import subprocess
 import sys
 import time
 
-from compare import PEERS, ROOT, Side, compare, machine
+from compare import PEERS, ROOT, Side, binary, compare, machine, tail
 
 POINTS, DIMS = 10_000, (2, 64)
 PROBLEMS = ["linear", "mixture", "network"]
@@ -30,13 +28,6 @@ ODE = [
     ("dopri5-rows", ["ours", "diffrax"]),
     ("tsit5-rows", ["ours", "diffrax"]),
 ]
-
-
-def binary():
-    command = ["cargo", "bench", "--bench", "solvers", "--no-run", "--message-format=json"]
-    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    built = [json.loads(line) for line in lines.splitlines()]
-    return [b["executable"] for b in built if b.get("executable")][-1]
 
 
 class Pinned(Side):
@@ -154,13 +145,6 @@ PyTorch {torch}, torchsde {torchsde}, torchdiffeq {torchdiffeq}, JAX {jax}, diff
 {tail}"""
 
 
-def tail(path):
-    """What stands below the tables in the page, written by hand."""
-    mark = "## How it is reached"
-    text = path.read_text() if path.exists() else ""
-    return text[text.index(mark):] if mark in text else mark + "\n"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
@@ -173,7 +157,7 @@ def main():
     t = options.threads
     torch = [sys.executable, str(PEERS / "torch_solvers.py"), "eager", str(t)]
     commands = {
-        "ours": [options.binary or binary(), "serve"],
+        "ours": [options.binary or binary("solvers"), "serve"],
         "torch": torch,
         "diffrax": [sys.executable, str(PEERS / "jax_solvers.py")],
     }

@@ -21,13 +21,13 @@
 //! the root mean square error of the first 256 rows in 10⁻⁶, beside an f64 solution of eighth order.
 //!
 //! python benches/compare_solvers.py
+mod serve;
+
 use burn::tensor::{Tensor, activation::softmax};
 use rayon::prelude::*;
 use std::f64::consts::TAU;
 use std::hint::black_box;
-use std::io::{BufRead, Write};
 use std::ops::Range;
-use std::time::Instant;
 use transport::core::device::{select, to_host};
 use transport::core::{Field, Interval, Noise, Space, Times};
 use transport::models::net::{Mlp, MlpConfig};
@@ -36,6 +36,8 @@ use transport::sde::method::sde::BrownianTree;
 use transport::sde::{
     Diffusion, Grid, OdeFlow, Sde, Solver, SolverKind, Statistics, Tolerance, drive,
 };
+
+use serve::{rate, serve};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -232,23 +234,6 @@ fn deviation(parts: Vec<Tensor<2>>) -> f64 {
     (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt()
 }
 
-/// Runs `f` for about `seconds` after a warm-up of a tenth of it; calls per second.
-fn rate(seconds: f64, mut f: impl FnMut()) -> f64 {
-    let warm = Instant::now();
-    while warm.elapsed().as_secs_f64() < 0.1 * seconds {
-        f();
-    }
-    let (start, mut calls) = (Instant::now(), 0u32);
-    loop {
-        f();
-        calls += 1;
-        let elapsed = start.elapsed().as_secs_f64();
-        if elapsed >= seconds {
-            return f64::from(calls) / elapsed;
-        }
-    }
-}
-
 /// `sra1-tree-std` is what is asked about (`std`), and of whom (`sra1`, on a tree).
 fn answer(line: &str) -> f64 {
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -277,12 +262,5 @@ fn answer(line: &str) -> f64 {
 }
 
 fn main() {
-    // `cargo bench` and `cargo test` run it with arguments and nothing to do.
-    if !std::env::args().any(|a| a == "serve") {
-        return;
-    }
-    for line in std::io::stdin().lock().lines() {
-        println!("{}", answer(&line.expect("readable lines")));
-        std::io::stdout().flush().expect("an open pipe");
-    }
+    serve(answer);
 }

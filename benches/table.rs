@@ -10,11 +10,11 @@
 //! pixels a side. Without lines it does nothing, so that it builds and runs as a bench.
 //!
 //! python benches/compare.py
+mod serve;
+
 use burn::tensor::Tensor;
 use std::hint::black_box;
-use std::io::{BufRead, Write};
 use std::sync::Arc;
-use std::time::Instant;
 use transport::core::{Jvp, Noise, Prediction, Space, Times, device::select, schedule::Named};
 use transport::data::{ImageShape, Scaler, Table};
 use transport::models::{Dynamics, DynamicsConfig, net::MlpConfig};
@@ -24,27 +24,12 @@ use transport::train::config::{Config, SampleConfig};
 use transport::train::problem::{Problem, Shape};
 use transport::train::registry;
 
+use serve::{rate, serve};
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const MODEL: &str = "score-vp";
-
-/// Runs `f` for about `seconds` after a warm-up of a tenth of it; calls per second.
-fn rate(seconds: f64, mut f: impl FnMut()) -> f64 {
-    let warm = Instant::now();
-    while warm.elapsed().as_secs_f64() < 0.1 * seconds {
-        f();
-    }
-    let (start, mut calls) = (Instant::now(), 0u32);
-    loop {
-        f();
-        calls += 1;
-        let elapsed = start.elapsed().as_secs_f64();
-        if elapsed >= seconds {
-            return f64::from(calls) / elapsed;
-        }
-    }
-}
 
 /// Normal rows in place of data: a step costs what it costs.
 fn config(width: usize, dim: usize) -> (Config, Problem) {
@@ -200,12 +185,5 @@ fn answer(line: &str) -> f64 {
 }
 
 fn main() {
-    // `cargo bench` and `cargo test` run it with arguments and nothing to do.
-    if !std::env::args().any(|a| a == "serve") {
-        return;
-    }
-    for line in std::io::stdin().lock().lines() {
-        println!("{}", answer(&line.expect("readable lines")));
-        std::io::stdout().flush().expect("an open pipe");
-    }
+    serve(answer);
 }
