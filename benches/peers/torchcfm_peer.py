@@ -2,6 +2,9 @@
 
 Reads the starts that `bench_2d` wrote, trains, carries them to t = 1, and writes the ends
 and the energies beside them; `bench_2d --methods torchcfm-i-cfm,torchcfm-ot-cfm` scores them.
+What `bench_2d --methods stream` wrote, if it is there, takes the place of this script's own draws:
+the first weights, and for each step the starts, the data and the times. Couplings and the
+noise on the paths are always torchcfm's.
 
     python torchcfm_peer.py POINTS_DIR TASK METHOD SEED STEPS THREADS
 """
@@ -22,6 +25,7 @@ folder, task, method = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 seed, steps = int(sys.argv[4]), int(sys.argv[5])
 torch.set_num_threads(int(sys.argv[6]))
 torch.manual_seed(seed)
+np.random.seed(seed)  # torchcfm's couplings
 rng = np.random.default_rng(seed)
 BATCH, WIDTH, LR, BLUR = 512, 64, 1e-3, 0.1
 
@@ -51,7 +55,22 @@ def s_curve(n):
 
 LAWS = {"normal": normal, "8gaussians": eight, "moons": moons, "s-curve": s_curve}
 first, second = task.split("-", 1)
-draw = lambda law: torch.from_numpy(LAWS[law](BATCH)).float()
+
+
+def drawn(k):
+    """Starts, data and times of a step; times None for torchcfm to draw."""
+    if stream is None:
+        return [torch.from_numpy(LAWS[law](BATCH)).float() for law in (first, second)] + [None]
+    rows = torch.from_numpy(stream[k * BATCH : (k + 1) * BATCH].copy()).float()
+    return rows[:, :2], rows[:, 2:4], rows[:, 4]
+
+
+def given(what):
+    path = folder / f"{task}-{seed}-{what}.npy"
+    return np.load(path, mmap_mode="r") if path.exists() else None
+
+
+stream, init = given("stream"), given("init")
 
 matcher = {
     "i-cfm": ConditionalFlowMatcher,
@@ -61,6 +80,14 @@ matcher = {
 sizes = [3, WIDTH, WIDTH, WIDTH, 2]
 layers = [torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]
 net = torch.nn.Sequential(*[m for l in layers[:-1] for m in (l, torch.nn.SELU())], layers[-1])
+if init is not None:
+    begin = torch.from_numpy(init.copy()).float()
+    for layer in layers:
+        count = layer.weight.numel()
+        with torch.no_grad():
+            layer.weight.copy_(begin[:count].reshape(layer.weight.shape[::-1]).T)
+            layer.bias.copy_(begin[count:][: layer.bias.numel()].flatten())
+        begin = begin[count + layer.bias.numel() :]
 optimiser = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=1e-2)
 average = [p.detach().clone() for p in net.parameters()]
 
@@ -73,8 +100,8 @@ def rate(k):
 
 began = time.perf_counter()
 for k in range(steps):
-    x0, x1 = draw(first), draw(second)
-    t, x, u = matcher.sample_location_and_conditional_flow(x0, x1)
+    x0, x1, t = drawn(k)
+    t, x, u = matcher.sample_location_and_conditional_flow(x0, x1, t=t)
     loss = (net(torch.cat([x, t[:, None]], 1)) - u).square().mean()
     optimiser.zero_grad()
     loss.backward()

@@ -1,13 +1,14 @@
 """zuko's flows on the arrays of `flow_data.py`, trained as `examples/flow_nll.rs` trains ours.
 
-    python zuko_peer.py ARRAYS OUT.csv [--models ...] [--sets ...] [--seeds 3]
+    python zuko_peer.py ARRAYS OUT.csv [--models ...] [--sets ...] [--seeds 3] [--share]
 
 Three transforms of zuko's own: networks of two hidden layers of 64 with ReLU; no permutation but the
 alternating mask (couplings) or the reversed order (autoregressive). NSF (C) is zuko's coupling flow
 with its own spline of 8 bins in place of the affine map; NSF (AR) is zuko's `NSF`. Adam on the
 negative log-likelihood per coordinate, gradients clipped to norm 1, warm-up and cosine, the
 validation set every 100 steps: the weights that are best there are tested, in nats a row. A row of
-the output is written when its run is done; runs that are in it already are not repeated.
+the output is written when its run is done; runs that are in it already are not repeated. With
+`--share` RealNVP begins with the weights and sees the rows that `flow_nll --share` wrote.
 """
 
 import argparse
@@ -59,19 +60,41 @@ def batches(n, seed):
 
 
 @torch.no_grad()
+def fill(net, values):
+    """The weights of a RealNVP, from the data's side on: `[inputs, outputs]` before its bias."""
+    values = torch.from_numpy(values[:, 0]).float()
+    for transform in net.transform.transforms:
+        layers = [m for m in transform.hyper.modules() if hasattr(m, "weight")]
+        for layer in layers:
+            count, outputs = layer.weight.numel(), layer.bias.numel()
+            weight, bias, values = values.split([count, outputs, len(values) - count - outputs])
+            weight = weight.reshape(-1, outputs).T
+            if layer is layers[-1]:  # ours gives the scale before the shift, zuko the shift first
+                swap = torch.arange(outputs).reshape(-1, 2).flip(1).flatten()
+                weight, bias = weight[swap], bias[swap]
+            layer.weight.copy_(weight)
+            layer.bias.copy_(bias)
+    assert len(values) == 0
+
+
+@torch.no_grad()
 def nll(model, x):
     return -model().log_prob(x).double().mean().item()
 
 
-def run(model, parts, seed):
+def run(model, parts, seed, shared=None):
     torch.manual_seed(seed)
     train, validation, test = parts
     net = flow(model, train.shape[1])
+    order = batches(len(train), seed)
+    if shared:
+        fill(net, np.load(f"{shared}.weights.npy"))
+        order = np.load(f"{shared}.order.npy").astype(np.int64).reshape(STEPS, BATCH)
     optimiser = torch.optim.Adam(net.parameters(), lr=RATE, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
     best, kept, spent = math.inf, None, 0.0
     start = time.process_time()
-    for step, rows in enumerate(batches(len(train), seed), 1):
+    for step, rows in enumerate(order, 1):
         loss = -net().log_prob(train[rows]).mean() / train.shape[1]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -95,9 +118,12 @@ def main():
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--share", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.share and options.models != ["realnvp"]:
+        parser.error("--share goes with --models realnvp")
     fields = ["set", "model", "split", "seed", "test", "validation", "step", "rate"]
     done = set()
     if options.out.exists():
@@ -112,7 +138,9 @@ def main():
                 for model in options.models:
                     key = (name, model, str(split), str(seed))
                     if key not in done:
-                        row = [*key, *run(model, parts, seed)]
+                        shared = options.arrays / f"{name}.{split}.{seed}"
+                        shared = shared if options.share else None
+                        row = [*key, *run(model, parts, seed, shared)]
                         with options.out.open("a") as file:
                             file.write(",".join(map(str, row)) + "\n")
 

@@ -9,10 +9,12 @@
 //! q1), both on the same points; `npe_noise`: the difference of npe between the two halves.
 //!
 //! Methods `torchcfm-i-cfm` and `torchcfm-ot-cfm` score what `benches/peers/torchcfm_peer.py` left in
-//! DIR/points for the same starts, which each cell writes there.
+//! DIR/points for the same starts, which each cell writes there. Method `stream` writes there what
+//! training begins with and sees, for the peer: first weights and batches, 40 bytes a row.
 
 mod laws;
 mod methods;
+mod stream;
 
 use laws::{DEFINITIONS, Task, draws, tasks};
 use methods::{Budget, METHODS, fit};
@@ -35,6 +37,13 @@ struct Arguments {
     steps: u64,
     points: usize,
     out: PathBuf,
+}
+
+impl Arguments {
+    /// A file that this program and a peer share.
+    fn points(&self, task: &Task, seed: u64, what: &str) -> PathBuf {
+        self.out.join("points").join(format!("{}-{seed}-{what}.npy", task.name))
+    }
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
@@ -148,8 +157,7 @@ fn cell(
     of: &Arguments,
 ) -> Result<String, Box<dyn Error>> {
     let Points { start, test, floor, .. } = shared;
-    let points =
-        |what: &str| of.out.join("points").join(format!("{}-{seed}-{what}.npy", task.name));
+    let points = |what: &str| of.points(task, seed, what);
     write_npy(&points("start"), &Table::new(vec!["x".into(), "y".into()], start.clone())?)?;
     let Outcome { end, energy, speed } = if method.starts_with("torchcfm-") {
         theirs(&points(method))?
@@ -187,6 +195,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             let shared = Points::new(&task, seed, arguments.points)?;
             for method in open {
+                if method == "stream" {
+                    let space = Space::f32(&select(None)?);
+                    let at = |what: &str| arguments.points(&task, seed, what);
+                    stream::write(&task, seed, arguments.steps, &space, at)?;
+                    continue;
+                }
                 let row = cell(&task, method, seed, &shared, &arguments)?;
                 println!("{row}");
                 let mut file = OpenOptions::new().append(true).open(&path)?;

@@ -18,7 +18,7 @@ use transport::train::bridge::{
 use transport::train::optim::OptimConfig;
 use transport::train::trainer::{LoopConfig, Trainer, finished};
 
-pub const METHODS: [&str; 10] = [
+pub const METHODS: [&str; 11] = [
     "fm",
     "i-cfm",
     "ot-cfm",
@@ -29,10 +29,13 @@ pub const METHODS: [&str; 10] = [
     "dsbm-imf",
     "torchcfm-i-cfm",
     "torchcfm-ot-cfm",
+    "stream",
 ];
 
 /// Rows that the target is drawn into before training.
-const ROWS: usize = 200_000;
+pub const ROWS: usize = 200_000;
+/// Rows of a step.
+pub const BATCH: usize = 512;
 const NET: TimeMlpConfig = TimeMlpConfig { width: 64, depth: 3 };
 const SELU: Activation = Activation::Selu;
 /// The blur of straight paths, and the reference of bridges.
@@ -48,7 +51,7 @@ impl Budget {
     fn train(&self, share: u64) -> LoopConfig {
         LoopConfig {
             steps: self.steps / share,
-            batch_size: 512,
+            batch_size: BATCH,
             shards: 1,
             seed: self.seed,
             ..LoopConfig::default()
@@ -109,6 +112,11 @@ pub fn fit(
     })
 }
 
+/// The network of a velocity before training.
+pub fn network(seed: u64, space: &Space) -> TimeMlp {
+    TimeMlp::new(&NET, 2, 0, SELU, &Noise::new(seed, 1).purpose("init"), space)
+}
+
 fn trained(
     objective: Coupled,
     data: Arc<Rows>,
@@ -116,10 +124,8 @@ fn trained(
     share: u64,
     space: &Space,
 ) -> Result<TimeMlp, Box<dyn Error>> {
-    let init = Noise::new(budget.seed, 1).purpose("init");
-    let net = TimeMlp::new(&NET, 2, 0, SELU, &init, space);
     let trainer = Trainer::new(
-        net,
+        network(budget.seed, space),
         VelocityMatching(objective),
         data,
         budget.train(share),

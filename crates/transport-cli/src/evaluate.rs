@@ -3,6 +3,7 @@
 use crate::args::EvaluateArgs;
 use crate::error::CliError;
 use crate::{output, train};
+use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
 use transport_train::evaluate::{
@@ -29,23 +30,37 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
     let open = |path: &Path| Classifier::open_on(path, device);
     let classifier = args.classifier.as_deref().map(open).transpose()?;
     let options = Options { samples: args.n, seed: args.seed, measures };
-    match evaluate_with(&run, &options)? {
-        Some(report) => {
-            print(&report);
-            args.json.as_deref().map_or(Ok(()), |path| write(&report, path))?;
-        }
+    let along = |m: &Measure| matches!(m, Measure::LogLikelihood | Measure::BitsPerDim);
+    let report = evaluate_with(&run, &options)?;
+    match &report {
+        Some(report) => print(report),
         None => output::line("no rows were held out (--split 0): there is nothing to compare with"),
     }
-    if let Some(bound) = held_out_bound(&run, DRAWS, args.seed)? {
-        print_bound(&bound);
-    }
-    if options.measures.iter().any(|m| matches!(m, Measure::LogLikelihood | Measure::BitsPerDim)) {
-        held_out_path(&run, PROBES, DRAWS, args.seed)?.iter().for_each(print_path);
-    }
-    if let Some(classifier) = classifier {
-        classifier.judge_run(&run, args.n, args.seed)?.iter().for_each(print_classified);
-    }
-    Ok(())
+    let bound = held_out_bound(&run, DRAWS, args.seed)?;
+    bound.iter().for_each(print_bound);
+    let path = if options.measures.iter().any(along) {
+        held_out_path(&run, PROBES, DRAWS, args.seed)?
+    } else {
+        None
+    };
+    path.iter().for_each(print_path);
+    let judged = match classifier {
+        Some(classifier) => classifier.judge_run(&run, args.n, args.seed)?,
+        None => None,
+    };
+    judged.iter().for_each(print_classified);
+    let whole = Whole { report, bound, path, classifier: judged };
+    args.json.as_deref().map_or(Ok(()), |path| write(&whole, path))
+}
+
+/// All that is printed, for `--json`: what was not measured is null.
+#[derive(Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    report: Option<Report>,
+    bound: Option<HeldOutBound>,
+    path: Option<HeldOutPath>,
+    classifier: Option<Classified>,
 }
 
 /// Draws a row for a bound of the density.
@@ -140,8 +155,8 @@ pub(crate) fn print(report: &Report) {
     report.warnings.iter().for_each(|warning| output::line(&format!("  warning: {warning}")));
 }
 
-fn write(report: &Report, path: &Path) -> Result<(), CliError> {
-    let text = serde_json::to_string_pretty(report)
+fn write(whole: &Whole, path: &Path) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(whole)
         .map_err(|e| CliError::Usage(format!("{}: {e}", path.display())))?;
     write_text(path, &(text + "\n"))?;
     output::note(&format!("wrote {}", path.display()));

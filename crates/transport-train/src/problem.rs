@@ -18,10 +18,18 @@ pub fn names() -> Vec<&'static str> {
     std::iter::once("digits").chain(plane::NAMES).chain(simulated::NAMES).collect()
 }
 
+/// What stands for data that nobody named, in the configuration of an imported model.
+pub(crate) const NO_DATA: &str = "none";
+
 /// Data that cannot be trained on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProblemError {
+    /// A model that others trained, without data of its own.
+    #[error(
+        "no data is known: the model was imported without `--data`; import it with the data to compare with"
+    )]
+    NoData,
     /// The source is neither a known name nor an existing path.
     #[error("`{name}` is neither a data set nor a file{}", suggestion(.nearest.as_deref(), .known))]
     UnknownSource {
@@ -138,6 +146,9 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, ProblemError> {
     }
     if let Some(dataset) = simulated::draw(name, config.points, seed)? {
         return Ok(dataset);
+    }
+    if name == NO_DATA {
+        return Err(ProblemError::NoData);
     }
     let path = Path::new(name);
     // A bare word that is no file is more likely a mistyped name than a lost file.

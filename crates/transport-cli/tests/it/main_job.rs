@@ -67,7 +67,9 @@ fn a_run_from_training_to_samples() {
     let said = succeed(at, &[&["evaluate", "run", "-n", "100"][..], &chosen].concat());
     assert!(said.contains("MMD²") && !said.contains("sliced W2"), "{said}");
     let json = fs::read_to_string(at.join("report.json")).unwrap();
-    for word in ["\"mmd\"", "\"low\"", "\"floor\"", "\"warnings\"", "\"held_out\": 30"] {
+    let words =
+        ["\"mmd\"", "\"low\"", "\"floor\"", "\"warnings\"", "\"held_out\": 30", "\"bound\": null"];
+    for word in words {
         assert!(json.contains(word), "{word} in {json}");
     }
     let said = succeed(at, &["info", "run"]);

@@ -2,11 +2,12 @@
 
 use crate::problem::Problem;
 use crate::run::{Run, RunError};
+use serde::Serialize;
 use std::f64::consts::LN_2;
 use transport_core::Noise;
 
 /// A mean over held-out rows, in nats, with its standard error over rows.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct HeldOutBound {
     /// The mean lower bound of a row.
     pub nats: f64,

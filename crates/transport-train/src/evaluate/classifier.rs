@@ -7,6 +7,7 @@ use crate::store::{StoreError, read_arrays};
 use burn::module::{Module, Param};
 use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Tensor, TensorData};
+use serde::Serialize;
 use std::convert::Infallible;
 use std::path::Path;
 use transport_core::device::{DeviceError, to_host};
@@ -292,7 +293,7 @@ fn winner(p: &[f64]) -> usize {
 }
 
 /// What a classifier says of images.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Judgement {
     /// The fraction whose likeliest digit has probability 0.8 or more.
     pub sure: f64,
@@ -303,7 +304,7 @@ pub struct Judgement {
 }
 
 /// A run judged by a classifier.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Classified {
     /// Samples, and training rows in their place.
     pub samples: usize,

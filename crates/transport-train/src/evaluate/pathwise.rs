@@ -6,13 +6,14 @@ use crate::bits::bits_by_estimate;
 use crate::problem::Problem;
 use crate::registry::Estimated;
 use crate::run::{Run, RunError};
+use serde::Serialize;
 use transport_core::Noise;
 use transport_data::Table;
 use transport_sde::SolveError;
 use transport_sde::likelihood::{Hutchinson, Probe, Variational};
 
 /// A mean over rows with its standard error over rows, of which `own` is the estimates' part.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Mean {
     /// The mean.
     pub value: f64,
@@ -23,7 +24,7 @@ pub struct Mean {
 }
 
 /// What is known of held-out rows without the exact divergence, in the data's units.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct HeldOutPath {
     /// Rows that it is over: those on the support of the training rows.
     pub rows: usize,

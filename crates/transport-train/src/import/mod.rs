@@ -15,7 +15,7 @@ pub mod unet2d;
 use crate::config::{Config, ConfigError};
 use crate::context::{ColumnCode, ContextCode};
 use crate::export::ExportError;
-use crate::problem::Schema;
+use crate::problem::{NO_DATA, Schema};
 use crate::registry::imported::{BETAS, Kind, NET, Settings, filled};
 use crate::run::{Card, Run, RunError};
 use crate::store::{Archive, Folder, StoreError, read_arrays};
@@ -304,8 +304,6 @@ pub fn load(what: &Import, space: &Space) -> Result<Tabled, ImportError> {
     settings.model(net, betas).map_err(|expected| ImportError::Unrecognised { expected })
 }
 
-/// What stands for data that nobody named.
-const NO_DATA: &str = "none";
 /// The context of a network of classes.
 const LABEL: &str = "label";
 

@@ -16,7 +16,7 @@ use transport_train::import::unet2d::{self, UNet2dConfig};
 use transport_train::import::{Format, Import, ImportError, import, load};
 use transport_train::registry::IMPORTED;
 use transport_train::weights::{Array, Misfit, Weights, WeightsError};
-use transport_train::{Config, Mode, Request, Run, Silent, train};
+use transport_train::{Config, Mode, Request, Run, Silent, evaluate, train};
 
 /// The waves of `tests/torch/networks.py`.
 fn wave(name: &str, shape: &[usize]) -> Array {
@@ -605,6 +605,9 @@ fn classes_are_a_context() {
     assert_ne!(of(0.0), of(2.0));
     assert!(draw(vec![("label".to_owned(), 3.0)]).is_err());
     assert_eq!(draw(Vec::new()).unwrap().len(), 128);
+    // Nothing was named to compare samples with.
+    let error = evaluate(&run, 10, 0).unwrap_err().to_string();
+    assert!(error.contains("imported without `--data`"), "{error}");
 }
 
 fn data(name: &str) -> PathBuf {

@@ -8,9 +8,14 @@
 //! flows have our own blocks instead: a linear layer and an actnorm behind every transform,
 //! residual networks with SiLU. A row of the output is written when its run is done; runs that are
 //! in it already are not repeated.
+//! With `--share` the first weights of RealNVP and the rows of its steps are written beside the
+//! arrays, for `benches/peers/zuko_peer.py --share`.
 //!
 //! `cargo run --release --example flow_nll -- ARRAYS OUT.csv [--blocks] [--models m,m] [--sets s,s]
-//! [--seeds 3]`
+//! [--seeds 3] [--share]`
+
+mod shared;
+
 use burn::tensor::Tensor;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -126,6 +131,7 @@ struct Request {
     arrays: PathBuf,
     out: PathBuf,
     blocks: bool,
+    share: bool,
     models: String,
     sets: String,
     seeds: u64,
@@ -133,21 +139,22 @@ struct Request {
 
 fn request() -> Result<Request, Failure> {
     let mut free = Vec::new();
-    let (mut blocks, mut seeds) = (false, 3);
+    let (mut blocks, mut share, mut seeds) = (false, false, 3);
     let (mut models, mut sets) = (MODELS.to_owned(), SETS.to_owned());
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--blocks" => blocks = true,
+            "--share" => share = true,
             "--models" => models = words.next().ok_or("--models needs names")?,
             "--sets" => sets = words.next().ok_or("--sets needs names")?,
             "--seeds" => seeds = words.next().ok_or("--seeds needs a number")?.parse()?,
             _ => free.push(PathBuf::from(word)),
         }
     }
-    let usage = "usage: flow_nll ARRAYS OUT.csv [--blocks] [--models m,m] [--sets s,s] [--seeds 3]";
+    let usage = "usage: flow_nll ARRAYS OUT.csv [--blocks] [--models m,m] [--sets s,s] [--seeds 3] [--share]";
     let [arrays, out] = <[PathBuf; 2]>::try_from(free).map_err(|_| usage)?;
-    Ok(Request { arrays, out, blocks, models, sets, seeds })
+    Ok(Request { arrays, out, blocks, share, models, sets, seeds })
 }
 
 fn flow(config: &FlowConfig, train: &Part, seed: u64, blocks: bool, space: &Space) -> Flow {
@@ -163,7 +170,10 @@ fn flow(config: &FlowConfig, train: &Part, seed: u64, blocks: bool, space: &Spac
 }
 
 fn main() -> Result<(), Failure> {
-    let Request { arrays, out, blocks, models, sets, seeds } = request()?;
+    let Request { arrays, out, blocks, share, models, sets, seeds } = request()?;
+    if share && (blocks || models != "realnvp") {
+        return Err("--share goes with `--models realnvp`, in its plain form".into());
+    }
     let space = Space::f32(&select(None)?);
     let done = std::fs::read_to_string(&out).unwrap_or_default();
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&out)?;
@@ -181,6 +191,11 @@ fn main() -> Result<(), Failure> {
                 }
                 let config = config(name).ok_or_else(|| format!("no model `{name}`"))?;
                 let model = flow(&config, &parts[0], seed, blocks, &space);
+                if share {
+                    let at = |what: &str| arrays.join(format!("{set}.{split}.{seed}.{what}.npy"));
+                    shared::weights(&at("weights"), &model)?;
+                    shared::order(&at("order"), parts[0].0.len() / parts[0].1, seed)?;
+                }
                 // On a worker of the pool, as the training loop runs.
                 let Found { test, validation, step, rate } =
                     rayon::scope(|_| run(model, &parts, seed, &space).map_err(|e| e.to_string()))?;
