@@ -1,14 +1,16 @@
 //! A finished run, opened for inference.
 
 mod conditioned;
+mod density;
+mod error;
 
 pub use conditioned::Conditioning;
+pub use error::RunError;
 
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::context::ContextError;
-use crate::evaluate::CompareError;
-use crate::problem::{ProblemError, Schema};
-use crate::registry::{self, Bound, Capabilities, Estimated, Generator, OpenError};
+use crate::problem::Schema;
+use crate::registry::{self, Capabilities, Generator};
 use crate::store::{Archive, Folder, StoreError};
 use crate::validation::Validation;
 use crate::weights::Weights;
@@ -16,13 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::Path;
 use transport_core::Interval;
-use transport_core::device::DeviceError;
 use transport_core::{Noise, Space};
-use transport_data::{DataError, Table};
-use transport_sde::SolveError;
+use transport_data::Table;
 use transport_sde::guide::{GuideError, Strength};
-use transport_sde::inverse::InverseError;
-use transport_sde::likelihood::{Hutchinson, Variational};
 
 /// A trained model with everything that turns its states into rows of data.
 ///
@@ -113,100 +111,6 @@ impl Default for Request {
     fn default() -> Self {
         Self { n: 1, seed: 0, plan: None, given: Vec::new(), guidance: None }
     }
-}
-
-/// What can go wrong with a run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// Its files.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Its configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Its data.
-    #[error(transparent)]
-    Problem(#[from] ProblemError),
-    /// A table.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// Its weights.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The device.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// The integration.
-    #[error(transparent)]
-    Solve(#[from] SolveError),
-    /// The context asked for.
-    #[error(transparent)]
-    Context(#[from] ContextError),
-    /// The comparison with data.
-    #[error(transparent)]
-    Compare(#[from] CompareError),
-    /// A row outside the support of a bounded law.
-    #[error(transparent)]
-    Support(#[from] crate::support::SupportError),
-    /// A width that no average has.
-    #[error("a relative width of {width}: above 0 and at most {widest:.4}")]
-    Width {
-        /// What was asked for.
-        width: f64,
-        /// The widest.
-        widest: f64,
-    },
-    /// Nothing was asked for.
-    #[error("0 samples were asked for: n is at least 1")]
-    NoSamples,
-    /// Guidance that is none.
-    #[error(transparent)]
-    Guide(#[from] GuideError),
-    /// An inverse problem that cannot be posed or solved.
-    #[error(transparent)]
-    Inverse(#[from] InverseError),
-    /// Guidance towards a context that the model does not have.
-    #[error(
-        "guidance needs a context: model `{model}` of this run has none (train with --context)"
-    )]
-    NothingToGuide {
-        /// The model.
-        model: String,
-    },
-    /// Guidance away from a field that the model does not know.
-    #[error(
-        "guidance needs a model that was trained without its context too: `{model}` of this run was \
-         not (train flow-matching or a score model with --context-dropout 0.1)"
-    )]
-    NoNullContext {
-        /// The model.
-        model: String,
-    },
-    /// The model has no denoiser, or no flow.
-    #[error("model `{model}` has no {what}: flow-matching and the score models have")]
-    NoDynamics {
-        /// The model.
-        model: String,
-        /// What it would need.
-        what: &'static str,
-    },
-    /// The model has no density.
-    #[error("model `{model}` has no log-density")]
-    NoDensity {
-        /// The model.
-        model: String,
-    },
-    /// The table is not one of this model's.
-    #[error(
-        "the table has {found} columns where the model has {expected}, and they are not named like the model's"
-    )]
-    Columns {
-        /// The model's number of feature columns.
-        expected: usize,
-        /// The table's.
-        found: usize,
-    },
 }
 
 /// Rows of a table as a model sees them.
@@ -362,119 +266,6 @@ impl Run {
         states.map(|s| s.iter().map(|values| self.table(values)).collect()).transpose()
     }
 
-    /// The log-density of rows, in nats and per unit of the data's own volume.
-    ///
-    /// Columns are taken by name where the names are the model's, else in order. Columns that
-    /// were constant in training carry no density: a row that leaves them gets `−∞`.
-    ///
-    /// # Errors
-    /// [`RunError`] when the model has no density, the columns do not fit, a context is missing, or
-    /// a row lies outside the support of a bounded law.
-    pub fn log_prob(&self, x: &Table) -> Result<Vec<f64>, RunError> {
-        self.log_prob_by(x, self.card.config.sample)
-    }
-
-    /// [`Run::log_prob`] with the steps of another plan, where the model integrates a flow.
-    ///
-    /// # Errors
-    /// As [`Run::log_prob`].
-    pub fn log_prob_by(&self, x: &Table, plan: SampleConfig) -> Result<Vec<f64>, RunError> {
-        let Encoded { features, states, contexts } = self.encoded(x)?;
-        let log_prob = self.generator.log_prob(&states, contexts.as_deref(), &plan)?;
-        let log_prob = log_prob.ok_or_else(|| self.no_density())?;
-        let log_det = self.card.schema.scaler.log_abs_dets(&features);
-        let values = log_prob.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect();
-        Ok(self.on_support(&features, values))
-    }
-
-    /// An unbiased estimate of the log-density of rows by random probes along the flow, with the
-    /// standard error of each: for many columns, where [`Run::log_prob`] takes a derivative for
-    /// each of them. `None` when the model follows no flow.
-    ///
-    /// # Errors
-    /// As [`Run::log_prob`].
-    pub fn log_prob_estimate(
-        &self,
-        x: &Table,
-        trace: Hutchinson,
-        plan: SampleConfig,
-        seed: u64,
-    ) -> Result<Option<Estimated>, RunError> {
-        let Encoded { features, states, contexts } = self.encoded(x)?;
-        let noise = Noise::new(seed, features.rows()).purpose("estimate");
-        let found = self.generator.estimate(&states, contexts.as_deref(), &plan, trace, &noise)?;
-        Ok(found.map(|found| self.in_data_units(&features, found)))
-    }
-
-    /// The variational bound of the log-density of rows, from below, with the standard error of
-    /// each; `None` when the model is no diffusion. It bounds the law of the stochastic reversal.
-    ///
-    /// # Errors
-    /// As [`Run::log_prob`].
-    pub fn variational_bound(
-        &self,
-        x: &Table,
-        levels: Variational,
-        seed: u64,
-    ) -> Result<Option<Estimated>, RunError> {
-        let Encoded { features, states, contexts } = self.encoded(x)?;
-        let noise = Noise::new(seed, features.rows()).purpose("variational");
-        let found = self.generator.variational(&states, contexts.as_deref(), levels, &noise)?;
-        Ok(found.map(|found| self.in_data_units(&features, found)))
-    }
-
-    fn in_data_units(&self, features: &Table, found: Estimated) -> Estimated {
-        let log_det = self.card.schema.scaler.log_abs_dets(features);
-        let values = found.values.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect();
-        Estimated { values: self.on_support(features, values), ..found }
-    }
-
-    /// A lower bound of the log-density of rows for a model that has no density but bounds it: the
-    /// importance-weighted bound of `draws` draws a row, which rises towards the log-density with
-    /// them. In nats and per unit of the data's volume; of discrete data the log of a probability.
-    ///
-    /// Columns and contexts are found as by [`Run::log_prob`].
-    ///
-    /// # Errors
-    /// [`RunError`] when the model bounds no density, `draws` is 0, or as [`Run::log_prob`].
-    pub fn log_prob_bound(&self, x: &Table, draws: usize, seed: u64) -> Result<Bound, RunError> {
-        if draws == 0 {
-            return Err(RunError::NoSamples);
-        }
-        let Encoded { features, states, contexts } = self.encoded(x)?;
-        let noise = Noise::new(seed, features.rows()).purpose("bound");
-        let mut bound = self.bound_of_states(&states, contexts.as_deref(), draws, &noise)?;
-        let values = match bound.discrete {
-            true => bound.values,
-            false => {
-                let log_det = self.card.schema.scaler.log_abs_dets(&features);
-                bound.values.iter().zip(log_det).map(|(v, log_det)| v + log_det).collect()
-            }
-        };
-        bound.values = self.on_support(&features, values);
-        Ok(bound)
-    }
-
-    /// The bound in the model's space of encoded rows.
-    pub(crate) fn bound_of_states(
-        &self,
-        states: &[f64],
-        contexts: Option<&[f32]>,
-        draws: usize,
-        noise: &Noise,
-    ) -> Result<Bound, RunError> {
-        let bound = self.generator.bound(states, contexts, draws, noise)?;
-        bound.ok_or_else(|| self.no_density())
-    }
-
-    /// The values of rows that leave a constant column are −∞.
-    fn on_support(&self, features: &Table, values: Vec<f64>) -> Vec<f64> {
-        let scaler = &self.card.schema.scaler;
-        let holds = |i: usize| scaler.off_support(features.row(i)).is_none();
-        let value = |(i, v): (usize, f64)| if holds(i) { v } else { f64::NEG_INFINITY };
-        values.into_iter().enumerate().map(value).collect()
-    }
-
     /// The model's columns: by name where the names are the model's, else in order.
     fn features(&self, x: &Table) -> Result<Table, RunError> {
         self.columns_in(x).map(|columns| x.select_columns(&columns))
@@ -517,20 +308,6 @@ impl Run {
             return Err(schema.unsupported(&outside).into());
         }
         Ok(Encoded { features, states, contexts })
-    }
-
-    /// The log-density in the model's space of encoded rows.
-    pub(crate) fn log_prob_of_states(
-        &self,
-        states: &[f64],
-        contexts: Option<&[f32]>,
-    ) -> Result<Vec<f64>, RunError> {
-        let log_prob = self.generator.log_prob(states, contexts, &self.card.config.sample)?;
-        log_prob.ok_or_else(|| self.no_density())
-    }
-
-    fn no_density(&self) -> RunError {
-        RunError::NoDensity { model: self.card.config.model.name.clone() }
     }
 
     /// The model itself, in its own space.
