@@ -3,8 +3,8 @@
 Reads the starts that `bench_2d` wrote, trains, carries them to t = 1, and writes the ends
 and the energies beside them; `bench_2d --methods torchcfm-i-cfm,torchcfm-ot-cfm` scores them.
 What `bench_2d --methods stream` wrote, if it is there, takes the place of this script's own draws:
-the first weights, and for each step the starts, the data and the times. Couplings and the
-noise on the paths are always torchcfm's.
+the first weights, and for each step the starts, the data, the times and the noise on the paths.
+Couplings are always torchcfm's.
 
     python torchcfm_peer.py POINTS_DIR TASK METHOD SEED STEPS THREADS
 """
@@ -62,6 +62,7 @@ def drawn(k):
     if stream is None:
         return [torch.from_numpy(LAWS[law](BATCH)).float() for law in (first, second)] + [None]
     rows = torch.from_numpy(stream[k * BATCH : (k + 1) * BATCH].copy()).float()
+    matcher.sample_noise_like = lambda x: rows[:, 5:]
     return rows[:, :2], rows[:, 2:4], rows[:, 4]
 
 
