@@ -10,7 +10,7 @@
 
 use crate::activation::{Activation, write, write_with_slope};
 use crate::fresh::filled;
-use crate::gemm::{Matrix, add_product, product};
+use crate::gemm::{Matrix, add_rows, product, rows_product};
 use crate::simd::{Loop, dispatch};
 use std::mem::MaybeUninit;
 
@@ -84,23 +84,9 @@ pub(crate) fn affine(
 }
 
 /// `out += value W`.
-///
-/// Products of a single row or a single column are summed another way, which depends on the other
-/// side: as one of two, either has the bits that it has among others.
 fn add(out: &mut Vec<f32>, value: &[f32], weight: &[f32], sizes: Sizes) {
     let Sizes { n, k, m } = sizes;
-    if n == 1 {
-        out.extend_from_within(..);
-        add(out, &value.repeat(2), weight, Sizes { n: 2, ..sizes });
-        out.truncate(m);
-    } else if m == 1 {
-        let twice = |x: &[f32]| x.iter().flat_map(|x| [*x; 2]).collect::<Vec<f32>>();
-        let mut both = twice(out);
-        add(&mut both, value, &twice(weight), Sizes { m: 2, ..sizes });
-        out.iter_mut().zip(both.iter().step_by(2)).for_each(|(o, b)| *o = *b);
-    } else {
-        add_product(out, Matrix::new(value, [n, k]), Matrix::new(weight, [k, m]));
-    }
+    add_rows(out, Matrix::new(value, [n, k]), Matrix::new(weight, [k, m]));
 }
 
 /// `f(x)`.
@@ -181,7 +167,7 @@ impl Loop for Chain<'_> {
 /// `g Wᵀ`.
 pub(crate) fn input_gradient(weight: &[f32], g: &[f32], sizes: Sizes) -> Vec<f32> {
     let Sizes { n, k, m } = sizes;
-    product(Matrix::new(g, [n, m]), Matrix::new(weight, [k, m]).t())
+    rows_product(Matrix::new(g, [n, m]), Matrix::new(weight, [k, m]).t())
 }
 
 /// `slope ⊙ (g Wᵀ)`, plus `g` with the way around.

@@ -157,7 +157,9 @@ fn a_row_has_the_same_bits_in_any_chunk() {
     // Burn's own products sum single rows and columns in ways of their own.
     let thin: &[usize] = if transport_kernels::enabled() { &[1, 2, 3, 4, 17] } else { &[] };
     let shapes = thin.iter().flat_map(|k| [[*k, 24], [24, *k], [*k, 2]]);
-    for [k, m] in shapes.chain([24, 64, 128, 256].map(|width| [width, width])) {
+    let long: &[[usize; 2]] = if thin.is_empty() { &[] } else { &[[768, 2], [784, 40], [2, 600]] };
+    let square = [24, 64, 128, 256].map(|width| [width, width]);
+    for [k, m] in shapes.chain(square).chain(long.iter().copied()) {
         let (w, b) = (matrix(2, [k, m], &space), vector(3, m, &space));
         let x = Noise::new(1, 333).normal(k, &space);
         let layer = |x: Tensor<2>| ops::layer(KIND, x, w.clone(), b.clone(), k == m);
@@ -167,8 +169,15 @@ fn a_row_has_the_same_bits_in_any_chunk() {
             let base = x.clone().sum_dim(1).expand([x.dims()[0], m]);
             ops::onto(base, x, w.clone(), b.clone())
         };
-        let all: [&dyn Fn(Tensor<2>) -> Tensor<2>; 4] = [&layer, &plain, &slope, &onto];
-        for (which, f) in all.into_iter().enumerate() {
+        let gradient = |x: Tensor<2>| {
+            let leaf = x.autodiff().require_grad();
+            let [w, b] = [w.clone().autodiff(), b.clone().unsqueeze().autodiff()];
+            let y = ops::masked_layer(None, leaf.clone(), w, b.squeeze_dim(0), None, false);
+            leaf.grad(&y.powi_scalar(2).sum().backward()).unwrap()
+        };
+        let all: [&dyn Fn(Tensor<2>) -> Tensor<2>; 5] = [&layer, &plain, &slope, &onto, &gradient];
+        let promised = if thin.is_empty() { 4 } else { 5 };
+        for (which, f) in all.into_iter().enumerate().take(promised) {
             let whole = to_host(f(x.clone()));
             for size in [1, 2, 3, 7, 64, 100, 256] {
                 let parts = x.clone().split(size, 0).into_iter();
