@@ -140,11 +140,12 @@ fn figure(cells: &[(f64, Table)], of: &Arguments, space: &Space) -> Result<(), B
         (0..FRAMES).map(|k| (1.0 - share(k)) * first + share(k) * last).collect();
     knots.extend(cells.iter().map(|(t, _)| *t));
     knots.sort_by(f64::total_cmp);
-    knots.dedup();
+    // Not by equality: the times between are rounded.
+    knots.dedup_by(|a, b| (*a - *b).abs() < 1e-9 * (last - first));
     let states = bridge.carry(&cells[0].1, first, &knots, 0)?;
     let mut frames = Vec::new();
     for (t, state) in knots.iter().zip(&states) {
-        if cells.iter().any(|(own, _)| own == t) {
+        if cells.iter().any(|(own, _)| (own - t).abs() < 1e-9 * (last - first)) {
             frames.push(Frame { t: *t, points: Points::new(state.values(), state.cols())? });
         }
     }

@@ -1,14 +1,13 @@
-//! Convolutions of planes as matrix products, and their transposes.
+//! Convolutions of planes, their transposes and their gradients.
 //!
 //! ```text
 //! y[o, i, j] = b[o] + Σ_{c, p, q} K[o, c, p, q] x[c, s i + p − border, s j + q − border]
-//! columns(x)[(c, p, q), (i, j)] = x[c, s i + p − border, s j + q − border]     zeros outside
-//!
-//! y = K columns(x) + b        x̄ = columnsᵀ(Kᵀ ȳ)        K̄ = Σ_images ȳ columns(x)ᵀ
+//! x̄[c, i, j] = Σ_{o, p, q} K[o, c, p, q] ȳ[o, (i + border − p)/s, (j + border − q)/s]
+//! K̄[o, c, p, q] = Σ_{images, i, j} ȳ[o, i, j] x[c, s i + p − border, s j + q − border]
 //! ```
 //!
-//! An image's columns are laid out a few rows of `y` at a time, few enough for the cache, and never
-//! kept: the backward pass lays them out again.
+//! Zeros outside of the planes, and terms where the division leaves a rest do not exist. Nothing of
+//! the size of the kernel times the image is laid out: see `direct`, `winograd` and `pointwise`.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::{conv_transpose2d, conv2d};

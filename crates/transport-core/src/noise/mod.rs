@@ -69,7 +69,7 @@ impl Noise {
         Self { index, ..self.clone() }
     }
 
-    /// The draws of samples `0..n`, whatever this range is.
+    /// The draws of `n` samples from this range's first one on, however many it has.
     #[must_use]
     pub fn resized(&self, n: usize) -> Self {
         Self { index: self.index.start..self.index.start + n as u64, ..self.clone() }

@@ -45,6 +45,16 @@ pub enum Divergence {
     TotalVariation,
 }
 
+/// `density · value`, 0 where there is no mass whatever the value.
+pub(super) fn weighed(density: f64, value: f64) -> f64 {
+    if density > 0.0 { density * value } else { 0.0 }
+}
+
+/// `ln(1 + eᵗ)`.
+pub(super) fn softplus_of(t: f64) -> f64 {
+    t.max(0.0) + (-t.abs()).exp().ln_1p()
+}
+
 fn softplus(v: Tensor<2>) -> Tensor<2> {
     ops::activate(Activation::Softplus, v)
 }
@@ -70,6 +80,25 @@ impl Divergence {
             Self::Hellinger => (u.sqrt() - 1.0).powi(2),
             Self::JensenShannon => u * u.ln() - (u + 1.0) * (0.5 * (u + 1.0)).ln(),
             Self::TotalVariation => 0.5 * (u - 1.0).abs(),
+        }
+    }
+
+    /// `q f(p/q)` of two densities by their logarithms: finite where either vanishes, as far as the
+    /// divergence is.
+    #[must_use]
+    pub fn integrand(self, log_p: f64, log_q: f64) -> f64 {
+        let (p, q, r) = (log_p.exp(), log_q.exp(), log_p - log_q);
+        match self {
+            Self::Kl => weighed(p, r),
+            Self::ReverseKl => weighed(q, -r),
+            Self::Pearson if p > 0.0 => (log_p + r).exp() - 2.0 * p + q,
+            Self::Pearson => q,
+            Self::Hellinger => (p.sqrt() - q.sqrt()).powi(2),
+            // ln(2p/(p + q)) and ln(2q/(p + q)).
+            Self::JensenShannon => {
+                weighed(p, LN_2 - softplus_of(-r)) + weighed(q, LN_2 - softplus_of(r))
+            }
+            Self::TotalVariation => 0.5 * (p - q).abs(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The adversarial game between two known densities, by quadrature.
 
-use super::divergence::Divergence;
+use super::divergence::{Divergence, softplus_of, weighed};
 use super::input_gradient::InputGradient;
 use burn::tensor::Tensor;
 use transport_core::device::to_host;
@@ -43,11 +43,6 @@ pub struct Game {
     volume: f64,
 }
 
-/// `ln(1 + eᵗ)`.
-fn softplus(t: f64) -> f64 {
-    t.max(0.0) + (-t.abs()).exp().ln_1p()
-}
-
 impl Game {
     /// The densities of the data and of the samples at the centres of a mesh.
     ///
@@ -81,25 +76,21 @@ impl Game {
     #[must_use]
     pub fn value(&self, t: &[f64]) -> f64 {
         self.integral(|k| {
-            -self.log_p[k].exp() * softplus(-t[k]) - self.log_q[k].exp() * softplus(t[k])
+            let loss = |log: f64, t: f64| weighed(log.exp(), softplus_of(t));
+            -loss(self.log_p[k], -t[k]) - loss(self.log_q[k], t[k])
         })
     }
 
     /// `JS(p, q) = ½ KL(p ‖ m) + ½ KL(q ‖ m)`, `m = ½ (p + q)`.
     #[must_use]
     pub fn jensen_shannon(&self) -> f64 {
-        self.integral(|k| {
-            let (p, q) = (self.log_p[k].exp(), self.log_q[k].exp());
-            let m = 0.5 * (p + q);
-            let part = |x: f64| if x > 0.0 { 0.5 * x * (x / m).ln() } else { 0.0 };
-            part(p) + part(q)
-        })
+        0.5 * self.divergence(Divergence::JensenShannon)
     }
 
     /// `D_f(p ‖ q) = ∫ q f(p/q)`.
     #[must_use]
     pub fn divergence(&self, f: Divergence) -> f64 {
-        self.integral(|k| self.log_q[k].exp() * f.f((self.log_p[k] - self.log_q[k]).exp()))
+        self.integral(|k| f.integrand(self.log_p[k], self.log_q[k]))
     }
 
     /// `E_P[g(v)] − E_Q[f*(g(v))]` of the critic's outputs `v` at each centre.
@@ -107,6 +98,8 @@ impl Game {
     pub fn bound(&self, f: Divergence, v: &[f64], space: &Space) -> f64 {
         let v = space.tensor(v.to_vec(), [v.len(), 1]);
         let (g, conjugate) = (to_host(f.activation(v.clone())), to_host(f.conjugate(v)));
-        self.integral(|k| self.log_p[k].exp() * g[k] - self.log_q[k].exp() * conjugate[k])
+        self.integral(|k| {
+            weighed(self.log_p[k].exp(), g[k]) - weighed(self.log_q[k].exp(), conjugate[k])
+        })
     }
 }

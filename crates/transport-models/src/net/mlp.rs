@@ -87,8 +87,11 @@ impl Mlp {
         let time = self.time.forward(self.embedding.forward(t, &space));
         let h = self.input.onto(time, x);
         match (&self.context, context) {
-            (Some(layer), Some(c)) if c.dims()[0] == h.dims()[0] => layer.onto(h, c),
-            (Some(layer), Some(c)) => h + layer.forward(c),
+            // One context for all is one for each: a row's bits must not depend on how many there are.
+            (Some(layer), Some(c)) => {
+                let (n, width) = (h.dims()[0], c.dims()[1]);
+                layer.onto(h, c.expand([n, width]))
+            }
             (None, None) => h,
             (expected, given) => panic!(
                 "a network {} context was given {}",

@@ -103,3 +103,20 @@ fn divergences_of_gaussians_are_the_closed_forms() {
         assert!((got - exact).abs() < 1e-9, "{f:?}: {got} against {exact}");
     }
 }
+
+/// A narrow and a wide Gaussian, whose ratio vanishes and overflows on the mesh.
+#[test]
+fn far_tails_weigh_nothing() {
+    let (p, q) = (Gaussian::isotropic(vec![0.0], 0.25), Gaussian::standard(1));
+    let game = Game::new(&p, &q, &line(), &space());
+    let kl = |a: f64, b: f64| 0.5 * (a / b - 1.0 - (a / b).ln());
+    for (f, exact) in [(Divergence::Kl, kl(0.0625, 1.0)), (Divergence::ReverseKl, kl(1.0, 0.0625))]
+    {
+        assert!((game.divergence(f) - exact).abs() < 1e-6, "{f:?}: {}", game.divergence(f));
+    }
+    let best = game.value(&game.optimum());
+    assert!((best + 2.0 * 2f64.ln() - 2.0 * game.jensen_shannon()).abs() < 1e-10, "{best}");
+    for f in Divergence::ALL {
+        assert!(game.divergence(f).is_finite(), "{f:?}");
+    }
+}

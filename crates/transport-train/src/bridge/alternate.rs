@@ -248,7 +248,9 @@ impl<S: Scheme> Training for Alternating<S> {
     }
 
     fn restore(&mut self, state: &Weights, step: u64) -> Result<(), WeightsError> {
-        let shape = [self.rows.len(), self.rows.dim];
+        // As many pairs as there were: a first fit may have had others.
+        let rows = state.0.get("pairs").and_then(|pairs| pairs.shape.first()).copied();
+        let shape = [rows.unwrap_or(self.rows.len()), self.rows.dim];
         let states = state.get("pairs", &shape)?.values.clone();
         let (fit, within) = (step / self.config.steps, step % self.config.steps);
         // Whole fits of each direction, and the steps of the one under way.

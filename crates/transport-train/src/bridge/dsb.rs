@@ -18,7 +18,8 @@ use transport_models::bridge::Piecewise;
 ///
 /// Of all chains with steps `N(x + h b, σ² h)` the minimiser is the nearest, in relative entropy, to
 /// the reversed one; as `h → 0` it is Nelson's `b = −f + σ² ∇ log q`. The weight makes the noise of
-/// the target 1. Rows of data are `[X_{k+1}, target, t_{k+1}]`, the steps numbered in the order in
+/// the target 1 between two laws; through several the steps of a short interval are shorter, and count
+/// for more. Rows of data are `[X_{k+1}, target, t_{k+1}]`, the steps numbered in the order in
 /// which they were made.
 ///
 /// # References

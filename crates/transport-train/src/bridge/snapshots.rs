@@ -2,12 +2,13 @@
 
 use super::conditional::{Conditional, Draw};
 use super::matching::Paths;
-use super::pairing::{Pairing, chosen, unbalanced_pairs};
+use super::pairing::{chosen, unbalanced_pairs};
 use super::source::Source;
 use crate::objective::Batch;
 use burn::tensor::Tensor;
+use std::sync::{Arc, OnceLock};
 use transport_core::{Interval, Noise, Space};
-use transport_ot::Coupling;
+use transport_ot::{Coupling, OtError};
 
 /// The conditional paths between neighbouring snapshots `q_{t₀}, q_{t₁}, …`, on the clock
 /// `[t₀, t_K] → [0, 1]`.
@@ -34,6 +35,7 @@ pub struct Snapshots {
     sigma: f64,
     /// `ρ` where mass may grow or vanish.
     rho: Option<f64>,
+    failed: Arc<OnceLock<OtError>>,
 }
 
 /// Snapshots that make no paths.
@@ -64,6 +66,14 @@ pub enum SnapshotError {
         /// Its own.
         found: usize,
     },
+    /// Not one time for each snapshot.
+    #[error("{times} times for {laws} snapshots")]
+    Counts {
+        /// Times.
+        times: usize,
+        /// Snapshots.
+        laws: usize,
+    },
     /// A reference that is not one.
     #[error("the reference's standard deviation is {value}: finite and at least 0")]
     Sigma {
@@ -84,10 +94,14 @@ impl Snapshots {
         coupling: Coupling,
         sigma: f64,
     ) -> Result<Self, SnapshotError> {
-        if laws.len() < 2 || times.len() != laws.len() {
-            return Err(SnapshotError::Few { found: laws.len().min(times.len()) });
+        if times.len() != laws.len() {
+            return Err(SnapshotError::Counts { times: times.len(), laws: laws.len() });
         }
-        if let Some(w) = times.windows(2).find(|w| !(w[0] < w[1] && w[1].is_finite())) {
+        if laws.len() < 2 {
+            return Err(SnapshotError::Few { found: laws.len() });
+        }
+        let rise = |w: &[f64]| w[0] < w[1] && w.iter().all(|t| t.is_finite());
+        if let Some(w) = times.windows(2).find(|w| !rise(w)) {
             return Err(SnapshotError::Order { before: w[0], after: w[1] });
         }
         let expected = laws[0].dim();
@@ -100,7 +114,7 @@ impl Snapshots {
         }
         let (first, last) = (times[0], times[times.len() - 1]);
         let times = times.iter().map(|t| (t - first) / (last - first)).collect();
-        Ok(Self { times, laws, coupling, sigma, rho: None })
+        Ok(Self { times, laws, coupling, sigma, rho: None, failed: Arc::default() })
     }
 
     /// With pairs from unbalanced plans, see [`unbalanced_pairs`](super::unbalanced_pairs): mass may
@@ -144,8 +158,13 @@ impl Snapshots {
         }
     }
 
-    /// The starts and the ends, row by row. What cannot be coupled is NaN, which training reports as
-    /// it does any loss that is not a number.
+    /// The same, and what first cannot be coupled is told there.
+    pub(super) fn telling(self, failed: &Arc<OnceLock<OtError>>) -> Self {
+        Self { failed: Arc::clone(failed), ..self }
+    }
+
+    /// The starts and the ends, row by row. What cannot be coupled is NaN, so that training stops,
+    /// and why is told.
     fn paired(
         &self,
         starts: Vec<f64>,
@@ -154,20 +173,23 @@ impl Snapshots {
         noise: &Noise,
     ) -> (Vec<f64>, Vec<f64>) {
         let (d, coupling) = (self.laws[0].dim(), self.within(length));
-        match (self.rho, coupling) {
+        let pairs = match (self.rho, coupling) {
             (Some(rho), Coupling::Sinkhorn { epsilon }) => {
                 let pairs = unbalanced_pairs(&starts, &ends, d, epsilon, rho, noise);
-                let Ok(pairs) = pairs else {
-                    return (starts, vec![f64::NAN; ends.len()]);
-                };
-                let (from, to): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
-                (chosen(&starts, &from, d), chosen(&ends, &to, d))
+                pairs.map(|pairs| {
+                    let (from, to): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
+                    (chosen(&starts, &from, d), chosen(&ends, &to, d))
+                })
             }
-            _ => {
-                let (ends, _) = Pairing::from(coupling).paired(&starts, &ends, None, d, noise);
-                (starts, ends)
-            }
-        }
+            _ => coupling
+                .pairs(&starts, &ends, d, noise)
+                .map(|rows| (starts.clone(), chosen(&ends, &rows, d))),
+        };
+        pairs.unwrap_or_else(|error| {
+            // The first is enough.
+            _ = self.failed.set(error);
+            (starts, vec![f64::NAN; ends.len()])
+        })
     }
 
     /// The part of a batch that lies in interval `k`.

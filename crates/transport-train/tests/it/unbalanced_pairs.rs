@@ -1,8 +1,14 @@
 //! Unbalanced pairs: strays are left out, growth is followed, and a high price balances.
 
-use transport_core::Noise;
-use transport_ot::{OtError, Unbalanced, cost::Euclidean, weights::uniform};
-use transport_train::bridge::unbalanced_pairs;
+use std::sync::Arc;
+use transport_core::device::select;
+use transport_core::law::Gaussian;
+use transport_core::{Noise, Space};
+use transport_data::Table;
+use transport_ot::{Coupling, OtError, Unbalanced, cost::Euclidean, weights::uniform};
+use transport_train::bridge::{
+    FitConfig, Method, Pairs, SnapshotError, Snapshots, Source, fit, unbalanced_pairs,
+};
 
 /// Two clusters at −1 and 1 with `shares` of the rows, and what else is given.
 fn clusters(n: usize, share: f64, strays: &[f64], seed: u64) -> Vec<f64> {
@@ -81,4 +87,36 @@ fn prices_out_of_range_are_said() {
     // Mass that is cheaper to lose than to carry: none is left to draw pairs from.
     let far = unbalanced_pairs(&points, &[1e6, 2e6], 1, 0.1, 1e-3, &Noise::new(0, 2));
     assert!(matches!(far, Err(OtError::Parameter { name: "rho", .. })), "{far:?}");
+}
+
+/// Training through snapshots that nothing can be carried between says so, not that its loss is NaN;
+/// and times a rounding apart are one.
+#[test]
+fn why_a_batch_has_no_pairs_is_said() {
+    let at = |x: f64| Table::from_rows_unnamed(1, vec![x, x + 0.01, x + 0.02]).unwrap();
+    let snapshots = [(0.0, at(0.0)), (1.0, at(9.0))];
+    let space = Space::f32(&select(None).unwrap());
+    let fitted = |rho: f64| {
+        let config = FitConfig {
+            pairs: Some(Pairs::Unbalanced),
+            sigma: 0.01,
+            rho,
+            steps: 3,
+            width: 8,
+            depth: 1,
+            ..FitConfig::new(Method::Sf2m)
+        };
+        fit(&config, &snapshots, &space, &mut |_| false)
+    };
+    let error = fitted(1e-9).unwrap_err().to_string();
+    assert!(error.contains("rho") && !error.contains("--lr"), "{error}");
+    let carried = fitted(1e3).unwrap().carry(&at(0.0), 0.3, &[0.3, 0.3 + 1e-16, 0.4], 0).unwrap();
+    assert_eq!(carried.len(), 3);
+
+    let laws = |n: usize| vec![Source::Law(Arc::new(Gaussian::standard(1))); n];
+    let refuse = |times: &[f64], n: usize| {
+        Snapshots::new(times, laws(n), Coupling::Independent, 0.0).unwrap_err()
+    };
+    assert_eq!(refuse(&[0.0, 1.0, 2.0], 2), SnapshotError::Counts { times: 3, laws: 2 });
+    assert!(matches!(refuse(&[f64::NEG_INFINITY, 0.0], 2), SnapshotError::Order { .. }));
 }

@@ -199,10 +199,10 @@ impl Bridge {
         let mut states = Vec::with_capacity(times.len());
         for (k, time) in times.iter().enumerate() {
             let next = self.clock(*time)?;
-            if next != now {
+            if (next - now).abs() > SAME {
                 x = self.leg(x, n, now, next, &noise.at_step(k as u64))?;
+                now = next;
             }
-            now = next;
             let values = self.card.scaler.inverse(&x);
             states.push(Table::new(self.card.names.clone(), values)?);
         }
@@ -253,6 +253,9 @@ impl Bridge {
         }))
     }
 }
+
+/// Times on the clock `[0, 1]` that are one up to rounding: no steps fit between them.
+const SAME: f64 = 1e-12;
 
 /// Equal steps from one time to another that is later.
 fn steps(from: f64, to: f64) -> Grid {

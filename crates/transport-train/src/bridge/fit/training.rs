@@ -10,11 +10,12 @@ use crate::bridge::{
 };
 use crate::optim::OptimConfig;
 use crate::trainer::{LoopConfig, StepReport, Trainer, Training};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use transport_core::{Noise, Space};
 use transport_kernels::Activation;
 use transport_models::bridge::{FlowAndScore, Interpolated, LightBridge, Piecewise};
 use transport_models::net::{TimeMlp, TimeMlpConfig};
+use transport_ot::OtError;
 use transport_sde::bridge::Blur;
 
 /// Pairs that a coupling is remembered by: at most, and, since rows may be drawn again, at least.
@@ -74,6 +75,8 @@ struct Watched<'a> {
     watch: &'a mut dyn FnMut(&StepReport) -> bool,
     first: u64,
     stopped: bool,
+    /// Why a batch could not be coupled.
+    failed: Arc<OnceLock<OtError>>,
 }
 
 impl Watched<'_> {
@@ -82,7 +85,8 @@ impl Watched<'_> {
             let report = training.step();
             let report = StepReport { step: self.first + report.step, ..report };
             if !report.loss.is_finite() {
-                return Err(JoinError::Diverged { step: report.step, loss: report.loss });
+                let diverged = JoinError::Diverged { step: report.step, loss: report.loss };
+                return Err(self.failed.get().cloned().map_or(diverged, JoinError::Distance));
             }
             self.stopped = (self.watch)(&report);
         }
@@ -101,13 +105,15 @@ pub(super) fn train(
     let FitConfig { method, sigma, steps, batch_size, seed, lr, .. } = *config;
     let loops = LoopConfig { steps, batch_size, shards: 1, seed, ..LoopConfig::default() };
     let optim = OptimConfig { lr, ..OptimConfig::default() };
-    let mut watched = Watched { watch, first: 0, stopped: false };
+    let failed = Arc::default();
+    let mut watched = Watched { watch, first: 0, stopped: false, failed: Arc::clone(&failed) };
     let Some(Source::Rows(last)) = laws.last().cloned() else {
         return Err(SnapshotError::Few { found: 0 }.into());
     };
     let blank = Blank::of(card, space);
     let paths = |blur: f64| -> Result<Snapshots, SnapshotError> {
         let paths = Snapshots::new(&card.times, laws.clone(), config.coupling(), blur)?;
+        let paths = paths.telling(&failed);
         let unbalanced = config.pairs == Some(Pairs::Unbalanced);
         Ok(if unbalanced { paths.unbalanced(config.rho) } else { paths })
     };
