@@ -50,6 +50,14 @@ pub enum OtError {
         /// `source` or `target`.
         side: &'static str,
     },
+    /// Finite weights whose sum is not.
+    #[error(
+        "the weights of the {side} sum to more than a number holds: divide them by a common one"
+    )]
+    Overflow {
+        /// `source`, `target` or `measures`.
+        side: &'static str,
+    },
     /// A balanced problem whose masses differ.
     #[error(
         "the source weighs {source_mass} and the target {target_mass}: a balanced problem needs \

@@ -205,7 +205,7 @@ pub fn bures_barycentre(
     tolerance: f64,
     max_iterations: usize,
 ) -> Result<Solved<BuresBarycentre>, OtError> {
-    let total = mass(weights, laws.len(), "source")?;
+    let total = mass(weights, laws.len(), "measures")?;
     positive("the tolerance", tolerance)?;
     positive("the number of iterations", max_iterations as f64)?;
     let d = laws[0].dim();

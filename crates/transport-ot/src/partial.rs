@@ -88,13 +88,19 @@ pub fn partial(
             allowed,
         });
     }
-    let extended = Extended { inner: cost, corner: 2.0 * largest(cost) };
+    let extended = Extended { inner: cost, corner: dear(largest(cost)) };
     let with = |w: &[f64], rest: f64| [w, &[rest.max(0.0)]].concat();
     let plan = exact(&extended, &with(a, target - transported), &with(b, source - transported))?;
     let inside: Vec<Entry> =
         plan.entries.into_iter().filter(|e| e.source < n && e.target < m).collect();
     // The added points cost nothing, and nothing goes from one to the other.
     Ok(PartialPlan { entries: inside, value: plan.value, effort: plan.effort })
+}
+
+/// More than any two costs together, so that the added points do not send to each other: where
+/// nothing costs anything too.
+fn dear(largest: f64) -> f64 {
+    if largest > 0.0 { 2.0 * largest } else { 1.0 }
 }
 
 fn largest(cost: &dyn Cost) -> f64 {

@@ -22,14 +22,22 @@ pub(crate) fn mass(weights: &[f64], points: usize, side: &'static str) -> Result
         return Err(OtError::TooFewPoints { side, points, needed: 1 });
     }
     if weights.len() != points {
-        let what = if side == "source" { "weights of the source" } else { "weights of the target" };
+        let what = match side {
+            "source" => "weights of the source",
+            "target" => "weights of the target",
+            _ => "weights of the measures",
+        };
         return Err(OtError::Size { what, expected: points, found: weights.len() });
     }
     if let Some(index) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
         return Err(OtError::Weight { side, index, value: weights[index] });
     }
     let total = weights.iter().sum::<f64>();
-    if total > 0.0 { Ok(total) } else { Err(OtError::NoMass { side }) }
+    match total {
+        _ if total.is_infinite() => Err(OtError::Overflow { side }),
+        _ if total > 0.0 => Ok(total),
+        _ => Err(OtError::NoMass { side }),
+    }
 }
 
 /// Checks both sides of a balanced problem and returns the common mass.

@@ -29,13 +29,13 @@ pub struct Measure<'a> {
 
 /// The normalised weights of the measures, once all of them are checked.
 fn shares(measures: &[Measure<'_>], weights: &[f64], d: usize) -> Result<Vec<f64>, OtError> {
-    let total = mass(weights, measures.len(), "source")?;
+    let total = mass(weights, measures.len(), "measures")?;
     for measure in measures {
         let (expected, found) = (measure.weights.len() * d, measure.points.len());
         if expected != found {
             return Err(OtError::Size { what: "coordinates", expected, found });
         }
-        mass(measure.weights, measure.weights.len(), "target")?;
+        mass(measure.weights, measure.weights.len(), "measure")?;
     }
     Ok(weights.iter().map(|w| w / total).collect())
 }

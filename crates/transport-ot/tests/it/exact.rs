@@ -206,6 +206,7 @@ fn bad_problems_are_refused() {
     assert!(matches!(e, OtError::Weight { side: "source", index: 1, .. }), "{e}");
     assert!(matches!(refuse(&[0.0; 2], &[0.0; 3]), OtError::NoMass { side: "source" }));
     assert!(matches!(refuse(&[0.5; 2], &[1.0; 3]), OtError::Unbalanced { .. }));
+    assert!(matches!(refuse(&[1e308; 2], &[1e308; 3]), OtError::Overflow { side: "source" }));
     assert!(matches!(refuse(&[0.5, f64::NAN], &[1.0; 3]), OtError::Weight { index: 1, .. }));
     assert!(matches!(assignment(&cost), Err(OtError::Size { .. })));
     assert!(matches!(Matrix::new(vec![], [0, 3]), Err(OtError::TooFewPoints { .. })));

@@ -184,6 +184,14 @@ fn couplings_pair_batches() {
     assert!(Coupling::Sinkhorn { epsilon: 0.0 }.pairs(&x, &y, d, &noise).is_err());
 }
 
+/// Where nothing costs anything, no more is moved than was asked for.
+#[test]
+fn a_part_of_free_mass() {
+    let cost = Matrix::new(vec![0.0; 6], [2, 3]).unwrap();
+    let plan = partial(&cost, &[0.5; 2], &[1.0 / 3.0; 3], 0.5).unwrap();
+    assert!((plan.entries.iter().map(|e| e.mass).sum::<f64>() - 0.5).abs() < 1e-9);
+}
+
 /// Costs may be negative.
 #[test]
 fn negative_costs() {
