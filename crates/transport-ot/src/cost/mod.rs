@@ -18,7 +18,7 @@ mod tiles;
 pub use euclidean::Euclidean;
 pub use given::{Function, Matrix};
 pub use real::Real;
-pub(crate) use soft_min::exponentials;
+pub(crate) use soft_min::{exponentials, highest};
 
 use transport_core::Noise;
 

@@ -165,23 +165,44 @@ pub(super) fn each_row<S>(
 /// `out_j ← exp((f + hⱼ − out_j)/ε)` in place: a row of costs becomes a row of a plan.
 pub(crate) fn exponentials(f: f64, h: &[f64], epsilon: f64, out: &mut [f64]) {
     struct Task<'a>(f64, &'a [f64], f64, &'a mut [f64]);
+    impl Task<'_> {
+        #[inline(always)]
+        fn run<const FMA: bool>(self) {
+            let Self(f, h, inverse, out) = self;
+            for (out, h) in out.iter_mut().zip(h) {
+                *out = ((f + h - *out) * inverse).exp_bounded::<FMA>();
+            }
+        }
+    }
     impl WithSimd for Task<'_> {
         type Output = ();
         #[inline(always)]
         fn with_simd<S: Simd>(self, _simd: S) {
-            let Self(f, h, inverse, out) = self;
-            for (out, h) in out.iter_mut().zip(h) {
-                let z = (f + h - *out) * inverse;
-                // A row's largest exponent can be a little above 0 before convergence.
-                let e = if vectors::<S>() {
-                    (-z.abs()).exp_nonpositive::<true>()
-                } else {
-                    (-z.abs()).exp_nonpositive::<false>()
-                };
-                *out = if z > 0.0 { 1.0 / e } else { e };
-            }
+            if vectors::<S>() { self.run::<true>() } else { self.run::<false>() }
         }
     }
     assert_eq!(h.len(), out.len(), "a row and its potentials");
     Arch::new().dispatch(Task(f, h, epsilon.recip(), out));
+}
+
+/// `maxⱼ (hⱼ − cⱼ)`.
+pub(crate) fn highest(h: &[f64], costs: &[f64]) -> f64 {
+    struct Task<'a>(&'a [f64], &'a [f64]);
+    impl WithSimd for Task<'_> {
+        type Output = f64;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _simd: S) -> f64 {
+            let ((h, h_rest), (c, c_rest)) = (self.0.as_chunks(), self.1.as_chunks());
+            let mut largest = [f64::NEG_INFINITY; LANES];
+            for (h, c) in h.iter().zip(c) {
+                let (h, c): (&[f64; LANES], &[f64; LANES]) = (h, c);
+                for l in 0..LANES {
+                    largest[l] = largest[l].larger(h[l] - c[l]);
+                }
+            }
+            let rest = h_rest.iter().zip(c_rest).map(|(h, c)| h - c);
+            largest.into_iter().chain(rest).fold(f64::NEG_INFINITY, f64::max)
+        }
+    }
+    Arch::new().dispatch(Task(h, costs))
 }

@@ -17,6 +17,7 @@ pub(crate) mod dual;
 mod map;
 mod plan;
 mod stored;
+mod vectors;
 
 pub use divergence::{Divergence, divergence};
 pub use map::EntropicMap;
