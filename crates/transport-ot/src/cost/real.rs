@@ -14,7 +14,7 @@
 pub(crate) const LANES: usize = 32;
 
 /// f32 or f64, as the kernels need them.
-pub trait Real: Copy + Send + Sync + std::fmt::Debug + 'static {
+pub trait Real: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
     /// Rounded from f64.
     fn of(value: f64) -> Self;
     /// To f64, exactly.
@@ -38,6 +38,8 @@ pub trait Real: Copy + Send + Sync + std::fmt::Debug + 'static {
     }
     /// An exponent whose power of two is infinite.
     const HIGHEST: f64;
+    /// `a b`.
+    fn times(self, other: Self) -> Self;
     /// The exponent below which a term cannot change a sum whose largest term is 1.
     const NEGLIGIBLE: f64;
 }
@@ -59,6 +61,11 @@ macro_rules! horner {
 /// What both types share.
 macro_rules! arithmetic {
     () => {
+        #[inline(always)]
+        fn times(self, other: Self) -> Self {
+            self * other
+        }
+
         #[inline(always)]
         fn minus(self, other: Self) -> Self {
             self - other

@@ -66,8 +66,9 @@ impl Dual<'_> {
 
     /// Both marginals as an iteration at this ε sees them.
     fn marginals(&self, epsilon: f64) -> [Marginal<'_>; 2] {
-        [Side::Source, Side::Target].map(|side| {
-            Marginal { weights: self.weights(side).0, damp: self.damping(side, epsilon) }
+        [Side::Source, Side::Target].map(|side| Marginal {
+            weights: self.weights(side).0,
+            damp: self.damping(side, epsilon),
         })
     }
 
@@ -78,7 +79,9 @@ impl Dual<'_> {
         let by = |stored: &Option<Stored>| stored.as_ref()?.sweep(sides, g);
         by(stored).unwrap_or_else(|| {
             *stored = Stored::new(self.cost, sides, g, epsilon);
-            by(stored).unwrap_or_else(|| {
+            let read = || self.cost.sweep(g, [self.a, self.b], epsilon);
+            let read = || if sides[0].damp == 1.0 { read() } else { None };
+            by(stored).or_else(read).unwrap_or_else(|| {
                 let mut f = self.soft_min(Side::Source, g, epsilon);
                 f.iter_mut().for_each(|f| *f *= sides[0].damp);
                 let image = self.soft_min(Side::Target, &f, epsilon);

@@ -107,9 +107,8 @@ impl Stored {
             add(&mut total, 1.0, &part);
             total
         })?;
-        let answer = |(q, sum): (&f64, &f64)| {
-            TRUSTED.contains(sum).then(|| q - self.epsilon * sum.ln())
-        };
+        let answer =
+            |(q, sum): (&f64, &f64)| TRUSTED.contains(sum).then(|| q - self.epsilon * sum.ln());
         let image = self.q.iter().zip(&total).map(answer).collect::<Option<_>>()?;
         Some([f, image])
     }
