@@ -3,9 +3,9 @@
     pip install -r benches/peers/requirements.txt
     python benches/peers/ot_peer.py [--sizes 10,100,500,2000] [--tasks exact,...] [--binary PATH]
 
-Prints a table: value of each, relative difference, marginal error, milliseconds of processor time
-(least of the repeats; POT's include its cost matrix, ours the reading of points), and POT's over
-ours. Linux only.
+`ott_peer.py` sets OTT beside ours on the same problems. Prints a table: value of each, relative difference, marginal error, milliseconds of processor time
+(least of the repeats; the peer's include its cost matrix, ours the reading of points), and the
+peer's over ours. Linux only.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def best(repeats, solve):
     return least, *answer
 
 
-def rows(sizes, tasks, ask, folder):
+def rows(sizes, tasks, solve, skipped, ask, folder):
     for n in sizes:
         for weighted in (False, True):
             points = problem(n, weighted)
@@ -85,18 +85,19 @@ def rows(sizes, tasks, ask, folder):
             mean = ot.dist(points[0], points[1]).mean()
             epsilon, rho = 0.05 * mean, mean
             for task in tasks:
-                if task == "sinkhorn log" and (n > 500 or weighted):
+                if skipped(task, n, weighted):
                     continue
                 repeats = 20 if n <= 100 else 3
-                theirs = best(repeats, lambda: pot(task, *points, epsilon, rho))
+                theirs = best(repeats, lambda: solve(task, *points, epsilon, rho))
                 ours = ask(f"{task.split()[0]} {path} 3 {epsilon} {rho}")
                 yield n, weighted, task, ours, theirs
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def compare(name, solve, tasks, skipped, about):
+    """The table of a peer's solutions beside ours; `solve` and `skipped` take a task first."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--sizes", default="10,100,500,2000")
-    parser.add_argument("--tasks", default=TASKS)
+    parser.add_argument("--tasks", default=tasks)
     parser.add_argument("--binary")
     options = parser.parse_args()
     side = subprocess.Popen(
@@ -112,12 +113,15 @@ def main():
         side.stdin.flush()
         return [float(word) for word in side.stdout.readline().split()]
 
-    print(f"POT {ot.__version__}, numpy {np.__version__}, one thread on each side\n")
-    print("| n | weights | task | value | rel. difference | our error | ours, ms | POT, ms | POT / ours |")
+    print(
+        f"| n | weights | task | value | rel. difference | our error | ours, ms | {name}, ms "
+        f"| {name} / ours |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        sizes, tasks = [int(s) for s in options.sizes.split(",")], options.tasks.split(",")
-        for n, weighted, task, ours, theirs in rows(sizes, tasks, ask, pathlib.Path(folder)):
+        folder, sizes = pathlib.Path(folder), [int(s) for s in options.sizes.split(",")]
+        answers = rows(sizes, options.tasks.split(","), solve, skipped, ask, folder)
+        for n, weighted, task, ours, theirs in answers:
             gap = abs(ours[1] - theirs[1]) / abs(theirs[1])
             weights = "random" if weighted else "equal"
             print(
@@ -125,6 +129,12 @@ def main():
                 f"| {1e3 * ours[0]:.3g} | {1e3 * theirs[0]:.3g} | {theirs[0] / ours[0]:.1f} |",
                 flush=True,
             )
+
+
+def main():
+    print(f"POT {ot.__version__}, numpy {np.__version__}, one thread on each side\n")
+    slow = lambda task, n, weighted: task == "sinkhorn log" and (n > 500 or weighted)
+    compare("POT", pot, TASKS, slow, __doc__.splitlines()[0])
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ impl Cost for Extended<'_> {
 /// The cheapest way to move mass `transported` between the two measures.
 ///
 /// # Errors
-/// Weights of the wrong number, negative or all zero; a mass that is not in (0, min(|a|, |b|)].
+/// Weights of the wrong number, negative or all zero; a mass that is not in [0, min(|a|, |b|)].
 ///
 /// # Example
 /// ```
@@ -80,13 +80,17 @@ pub fn partial(
     let [n, m] = cost.shape();
     let (source, target) = (mass(a, n, "source")?, mass(b, m, "target")?);
     let most = source.min(target);
-    if !(transported > 0.0 && transported <= most * (1.0 + crate::weights::BALANCE)) {
-        let allowed = "positive, and at most the smaller of the two masses";
+    if !(transported >= 0.0 && transported <= most * (1.0 + crate::weights::BALANCE)) {
+        let allowed = "not negative, and at most the smaller of the two masses";
         return Err(OtError::Parameter {
             name: "the transported mass",
             value: transported,
             allowed,
         });
+    }
+    if transported == 0.0 {
+        let effort = Effort { iterations: 0, error: 0.0, tolerance: 0.0 };
+        return Ok(PartialPlan { entries: Vec::new(), value: 0.0, effort });
     }
     let extended = Extended { inner: cost, corner: dear(largest(cost)) };
     let with = |w: &[f64], rest: f64| [w, &[rest.max(0.0)]].concat();

@@ -68,10 +68,10 @@ impl Unbalanced {
         (effort.error, effort.tolerance) = (effort.error / masses[1], self.sinkhorn.tolerance);
         let (a, b, epsilon) = (a.to_vec(), b.to_vec(), self.sinkhorn.epsilon);
         let mut plan = EntropicPlan { f, g, a, b, epsilon, value: 0.0, cost: 0.0, effort };
-        let total = plan.marginal(cost, crate::Side::Source).iter().sum::<f64>();
+        let [total, transported] = plan.totals(cost);
         plan.value = held(&plan.f, &plan.a, self.rho[0]) + held(&plan.g, &plan.b, self.rho[1])
             - epsilon * (total - masses[0] * masses[1]);
-        plan.cost = plan.total_cost(cost);
+        plan.cost = transported;
         Ok(Solved::judge(plan))
     }
 }

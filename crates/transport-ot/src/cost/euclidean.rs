@@ -3,7 +3,7 @@
 use super::real::{LANES, Real};
 use super::soft_min::{Panels, each_row, log_sum_exp};
 use super::tiles::Tiles;
-use super::{Cost, Side};
+use super::{Cost, Side, sweep};
 use crate::error::OtError;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -30,7 +30,7 @@ pub struct Euclidean<T = f64> {
 
 /// Points row by row, and in panels: `[panels, d, LANES]`, so that lanes are points.
 #[derive(Debug, Clone)]
-struct Cloud<T> {
+pub(super) struct Cloud<T> {
     d: usize,
     rows: Vec<T>,
     panels: Vec<[T; LANES]>,
@@ -68,7 +68,7 @@ impl<T: Real> Euclidean<T> {
         Ok(Self { source, target, power })
     }
 
-    fn cloud(&self, side: Side) -> &Cloud<T> {
+    pub(super) fn cloud(&self, side: Side) -> &Cloud<T> {
         match side {
             Side::Source => &self.source,
             Side::Target => &self.target,
@@ -92,7 +92,7 @@ impl<T: Real> Cloud<T> {
         Ok(Self { d, rows: points.to_vec(), panels: packed(points, d, |v| v) })
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows.len() / self.d
     }
 
@@ -107,7 +107,7 @@ impl<T: Real> Cloud<T> {
         self.rows.iter().fold(0.0, |m, v| v.wide().abs().max(m))
     }
 
-    fn point(&self, i: usize) -> &[T] {
+    pub(super) fn point(&self, i: usize) -> &[T] {
         &self.rows[i * self.d..(i + 1) * self.d]
     }
 
@@ -130,7 +130,7 @@ fn packed<T: Real, U: Copy>(rows: &[U], d: usize, of: impl Fn(U) -> T) -> Vec<[T
 }
 
 /// Exponents `hⱼ/ε − |x − yⱼ|²/ε`, with the division already done on either side.
-struct Exponents<'a, T> {
+pub(super) struct Exponents<'a, T> {
     point: &'a [T],
     panels: &'a [[T; LANES]],
     h: &'a [[T; LANES]],
@@ -228,32 +228,85 @@ impl<T: Real> Cost for Euclidean<T> {
         }
         let (own, others) = (self.cloud(side), self.cloud(side.other()));
         assert_eq!((h.len(), out.len()), (others.len(), own.len()), "lengths of a soft minimum");
+        let ready = Ready::new(others, h, epsilon);
+        let fill = |scratch: &mut Scratch<T>, (i, out): (usize, &mut f64)| {
+            *out = ready.soft_min(log_sum_exp(&ready.row(own.point(i), scratch)));
+        };
+        each_row(out, h.len(), Scratch::default, fill);
+    }
+
+    fn sweep(&self, g: &[f64], weights: [&[f64]; 2], epsilon: f64) -> Option<[Vec<f64>; 2]> {
+        if self.power == 2.0 { sweep::sweep(self, g, weights, epsilon) } else { None }
+    }
+
+    fn totals(&self, potentials: [&[f64]; 2], weights: [&[f64]; 2], epsilon: f64) -> [f64; 2] {
+        if self.power != 2.0 {
+            return super::soft_min::totals_by_rows(self, potentials, weights, epsilon);
+        }
+        sweep::totals(self, potentials, weights, epsilon)
+    }
+}
+
+/// One side with its potentials, made ready for soft minima at points of the other.
+pub(super) struct Ready<T> {
+    tiles: Option<Tiles>,
+    panels: Vec<[T; LANES]>,
+    pub(super) heights: Vec<[T; LANES]>,
+    factor: f64,
+    highest: f64,
+    epsilon: f64,
+}
+
+/// A point and the bounds of its tiles.
+pub(super) struct Scratch<T> {
+    point: Vec<T>,
+    bounds: Vec<f64>,
+}
+
+impl<T> Default for Scratch<T> {
+    fn default() -> Self {
+        Self { point: Vec::new(), bounds: Vec::new() }
+    }
+}
+
+impl<T: Real> Ready<T> {
+    pub(super) fn new(others: &Cloud<T>, h: &[f64], epsilon: f64) -> Self {
         // Distances do not see a shift, and f32 rounds small coordinates and exponents less.
         let factor = epsilon.sqrt().recip();
         let highest = h.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v));
         let heights: Vec<f64> = h.iter().map(|h| (h - highest) / epsilon).collect();
         let tiles = Tiles::new(&others.rows, others.d, factor).map(|t| t.with_heights(&heights));
         let ordered = tiles.as_ref().map(|tiles| (others.part(&tiles.order), &tiles.order));
-        let (panels, mut exponents) = match ordered {
+        let (panels, mut heights) = match ordered {
             Some((cloud, order)) => {
                 let heights: Vec<f64> = order.iter().map(|&j| heights[j]).collect();
                 (cloud.scaled(factor), packed(&heights, 1, T::of))
             }
             None => (others.scaled(factor), packed(&heights, 1, T::of)),
         };
-        pad(&mut exponents, h.len());
-        let scratch = || (vec![T::of(0.0); own.d], Vec::new());
-        let fill = |(point, bounds): &mut (Vec<T>, Vec<f64>), (i, out): (usize, &mut f64)| {
-            for (to, from) in point.iter_mut().zip(own.point(i)) {
-                *to = T::of(from.wide() * factor);
-            }
-            if let Some(tiles) = &tiles {
-                tiles.bounds(point, bounds);
-            }
-            let row = Exponents { point, panels: &panels, h: &exponents, bounds };
-            *out = -highest - epsilon * log_sum_exp(&row);
-        };
-        each_row(out, h.len(), scratch, fill);
+        pad(&mut heights, h.len());
+        Self { tiles, panels, heights, factor, highest, epsilon }
+    }
+
+    /// The exponents of a point.
+    pub(super) fn row<'s>(&'s self, point: &[T], scratch: &'s mut Scratch<T>) -> Exponents<'s, T> {
+        scratch.point.clear();
+        scratch.point.extend(point.iter().map(|v| T::of(v.wide() * self.factor)));
+        if let Some(tiles) = &self.tiles {
+            tiles.bounds(&scratch.point, &mut scratch.bounds);
+        }
+        let Scratch { point, bounds } = scratch;
+        Exponents { point, panels: &self.panels, h: &self.heights, bounds }
+    }
+
+    /// The soft minimum from the logarithm of a row's sum.
+    pub(super) fn soft_min(&self, log_sum: f64) -> f64 {
+        -self.highest - self.epsilon * log_sum
+    }
+
+    /// The point that stands at a place.
+    pub(super) fn at(&self, place: usize) -> usize {
+        self.tiles.as_ref().map_or(place, |tiles| tiles.order[place])
     }
 }
 

@@ -13,12 +13,13 @@ mod euclidean;
 mod given;
 mod real;
 mod soft_min;
+mod sweep;
 mod tiles;
 
 pub use euclidean::Euclidean;
 pub use given::{Function, Matrix};
 pub use real::Real;
-pub(crate) use soft_min::exponentials;
+pub(crate) use soft_min::{exponentials, highest};
 
 use transport_core::Noise;
 
@@ -62,6 +63,23 @@ pub trait Cost: Sync {
     /// When `h` or `out` has the wrong length.
     fn soft_min(&self, side: Side, h: &[f64], epsilon: f64, out: &mut [f64]) {
         soft_min::by_rows(self, side, h, epsilon, out);
+    }
+
+    /// An iteration in one reading of all pairs, where there is a way to it: the soft minimum `f` of
+    /// `g + ε log b` for the source, and that of `f + ε log a` for the target.
+    ///
+    /// # Panics
+    /// When lengths differ.
+    fn sweep(&self, _g: &[f64], _weights: [&[f64]; 2], _epsilon: f64) -> Option<[Vec<f64>; 2]> {
+        None
+    }
+
+    /// `[Σ P, Σ P c]` of the plan `P = a ⊗ b exp((f ⊕ g − c)/ε)` with these potentials.
+    ///
+    /// # Panics
+    /// When lengths differ.
+    fn totals(&self, potentials: [&[f64]; 2], weights: [&[f64]; 2], epsilon: f64) -> [f64; 2] {
+        soft_min::totals_by_rows(self, potentials, weights, epsilon)
     }
 
     /// The same cost between some of the points, `[source, target]`, where that takes little to

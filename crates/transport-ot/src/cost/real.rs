@@ -14,7 +14,7 @@
 pub(crate) const LANES: usize = 32;
 
 /// f32 or f64, as the kernels need them.
-pub trait Real: Copy + Send + Sync + std::fmt::Debug + 'static {
+pub trait Real: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
     /// Rounded from f64.
     fn of(value: f64) -> Self;
     /// To f64, exactly.
@@ -25,10 +25,21 @@ pub trait Real: Copy + Send + Sync + std::fmt::Debug + 'static {
     fn plus(self, other: Self) -> Self;
     /// `a b + c`, in one rounding where that is one instruction.
     fn fused<const FMA: bool>(self, b: Self, c: Self) -> Self;
+    /// The smaller; the second where they cannot be compared.
+    fn smaller(self, other: Self) -> Self;
     /// The larger; the second where they cannot be compared.
     fn larger(self, other: Self) -> Self;
     /// `eˣ` for x ≤ 0.
     fn exp_nonpositive<const FMA: bool>(self) -> Self;
+    /// `eˣ` for any x; infinite from 709.4 in f64 and from 88.3 in f32, a little early.
+    #[inline(always)]
+    fn exp_bounded<const FMA: bool>(self) -> Self {
+        self.smaller(Self::of(Self::HIGHEST)).exp_nonpositive::<FMA>()
+    }
+    /// An exponent whose power of two is infinite.
+    const HIGHEST: f64;
+    /// `a b`.
+    fn times(self, other: Self) -> Self;
     /// The exponent below which a term cannot change a sum whose largest term is 1.
     const NEGLIGIBLE: f64;
 }
@@ -51,6 +62,11 @@ macro_rules! horner {
 macro_rules! arithmetic {
     () => {
         #[inline(always)]
+        fn times(self, other: Self) -> Self {
+            self * other
+        }
+
+        #[inline(always)]
         fn minus(self, other: Self) -> Self {
             self - other
         }
@@ -66,6 +82,11 @@ macro_rules! arithmetic {
         }
 
         #[inline(always)]
+        fn smaller(self, other: Self) -> Self {
+            if self < other { self } else { other }
+        }
+
+        #[inline(always)]
         fn larger(self, other: Self) -> Self {
             if self > other { self } else { other }
         }
@@ -75,6 +96,7 @@ macro_rules! arithmetic {
 impl Real for f64 {
     arithmetic!();
     const NEGLIGIBLE: f64 = -45.0;
+    const HIGHEST: f64 = 709.75;
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -125,6 +147,7 @@ impl Real for f64 {
 impl Real for f32 {
     arithmetic!();
     const NEGLIGIBLE: f64 = -25.0;
+    const HIGHEST: f64 = 88.7;
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -171,6 +194,14 @@ mod tests {
             let (got, exact) = (f64::from(y.exp_nonpositive::<true>()), f64::from(y).exp());
             assert!((got - exact).abs() <= 3e-7 * exact, "{y}: {got} against {exact}");
         }
+        for k in 0..=700 {
+            let x = f64::from(k);
+            let (got, exact) = (x.exp_bounded::<true>(), x.exp());
+            assert!((got - exact).abs() <= 2e-15 * exact, "{x}: {got} against {exact}");
+        }
+        assert_eq!(1e4f64.exp_bounded::<true>(), f64::INFINITY);
+        assert_eq!(1e4f32.exp_bounded::<false>(), f32::INFINITY);
+        assert!(f64::NAN.exp_bounded::<true>() > 1e300);
         assert_eq!(f64::NEG_INFINITY.exp_nonpositive::<true>(), 0.0);
         assert_eq!(f32::NEG_INFINITY.exp_nonpositive::<false>(), 0.0);
         assert_eq!(0f64.exp_nonpositive::<true>(), 1.0);

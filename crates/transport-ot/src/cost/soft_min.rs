@@ -14,7 +14,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Panels of a tile: 512 values, which stay in the first-level cache.
-const PANELS: usize = 16;
+pub(super) const PANELS: usize = 16;
 /// Values of a tile.
 pub(super) const TILE: usize = PANELS * LANES;
 
@@ -36,21 +36,52 @@ pub(super) trait Panels<T> {
     }
 }
 
-/// Runs `log Σ exp` over panels, compiled for the instruction set that this CPU has.
-pub(super) fn log_sum_exp<T: Real, P: Panels<T>>(panels: &P) -> f64 {
-    struct Task<'a, T, P>(&'a P, std::marker::PhantomData<T>);
-    impl<T: Real, P: Panels<T>> WithSimd for Task<'_, T, P> {
+/// What takes the tiles of a row that count.
+pub(super) trait Gather<T> {
+    /// A tile of exponents `z`, none above `top`; it may write over them.
+    fn tile<const FMA: bool>(&mut self, t: usize, top: T, z: &mut [[T; LANES]]);
+    /// What was gathered so far was about another top: times `factor`.
+    fn rescale(&mut self, factor: f64);
+}
+
+/// `Σ exp(z − top)`.
+struct Sum(f64);
+
+impl<T: Real> Gather<T> for Sum {
+    #[inline(always)]
+    fn tile<const FMA: bool>(&mut self, _t: usize, top: T, z: &mut [[T; LANES]]) {
+        self.0 += exponential_sum::<T, FMA>(z, top);
+    }
+
+    #[inline(always)]
+    fn rescale(&mut self, factor: f64) {
+        self.0 *= factor;
+    }
+}
+
+/// Runs over panels, compiled for the instruction set that this CPU has, and gives the largest
+/// exponent, about which `into` holds what it gathered.
+pub(super) fn gather<T: Real, P: Panels<T>, G: Gather<T>>(panels: &P, into: &mut G) -> f64 {
+    struct Task<'a, T, P, G>(&'a P, &'a mut G, std::marker::PhantomData<T>);
+    impl<T: Real, P: Panels<T>, G: Gather<T>> WithSimd for Task<'_, T, P, G> {
         type Output = f64;
         #[inline(always)]
         fn with_simd<S: Simd>(self, _simd: S) -> f64 {
             if vectors::<S>() {
-                summed::<T, P, true>(self.0)
+                gathered::<T, P, G, true>(self.0, self.1)
             } else {
-                summed::<T, P, false>(self.0)
+                gathered::<T, P, G, false>(self.0, self.1)
             }
         }
     }
-    Arch::new().dispatch(Task(panels, std::marker::PhantomData))
+    Arch::new().dispatch(Task(panels, into, std::marker::PhantomData))
+}
+
+/// `log Σ exp` over panels.
+pub(super) fn log_sum_exp<T: Real, P: Panels<T>>(panels: &P) -> f64 {
+    let mut sum = Sum(0.0);
+    let top = gather(panels, &mut sum);
+    top + sum.0.ln()
 }
 
 /// Whether these are vector instructions; all that `pulp` picks come with fused products.
@@ -60,9 +91,9 @@ fn vectors<S: Simd>() -> bool {
 }
 
 #[inline(always)]
-fn summed<T: Real, P: Panels<T>, const FMA: bool>(panels: &P) -> f64 {
+fn gathered<T: Real, P: Panels<T>, G: Gather<T>, const FMA: bool>(panels: &P, into: &mut G) -> f64 {
     let mut tile = [[T::of(0.0); LANES]; PANELS];
-    let (mut top, mut sum) = (f64::NEG_INFINITY, 0.0);
+    let mut top = f64::NEG_INFINITY;
     let (tiles, first) = (panels.count().div_ceil(PANELS), panels.first());
     for t in std::iter::once(first).chain((0..tiles).filter(|t| *t != first)) {
         if panels.bound(t) - top <= T::NEGLIGIBLE {
@@ -79,14 +110,14 @@ fn summed<T: Real, P: Panels<T>, const FMA: bool>(panels: &P) -> f64 {
         }
         let here = largest.iter().fold(f64::NEG_INFINITY, |m, v| m.max(v.wide()));
         if here > top {
-            sum *= (top - here).exp();
+            into.rescale((top - here).exp());
             top = here;
         }
         if here - top > T::NEGLIGIBLE {
-            sum += exponential_sum::<T, FMA>(&tile[..count], T::of(top));
+            into.tile::<FMA>(t, T::of(top), &mut tile[..count]);
         }
     }
-    top + sum.ln()
+    top
 }
 
 #[inline(always)]
@@ -148,12 +179,44 @@ pub(super) fn by_rows<C: Cost + ?Sized>(
     each_row(out, others, || vec![0.0; others], fill);
 }
 
-/// Fills every value, which takes `others` pairs of points, with a scratch for each thread.
-pub(super) fn each_row<S>(
-    out: &mut [f64],
+/// Mass and cost of a plan for any cost, row by row.
+pub(super) fn totals_by_rows<C: Cost + ?Sized>(
+    cost: &C,
+    [f, g]: [&[f64]; 2],
+    [a, b]: [&[f64]; 2],
+    epsilon: f64,
+) -> [f64; 2] {
+    assert_eq!(cost.shape(), [f.len(), g.len()], "the cost that made the plan");
+    let h: Vec<f64> = g.iter().zip(b).map(|(g, b)| g + epsilon * b.ln()).collect();
+    let fill = |[costs, row]: &mut [Vec<f64>; 2], (i, out): (usize, &mut [f64; 2])| {
+        cost.row(Side::Source, i, costs);
+        row.copy_from_slice(costs);
+        exponentials(f[i], &h, epsilon, row);
+        let pairs = row.iter().zip(costs.iter());
+        let [mass, moved] = pairs.fold([0.0; 2], |[m, s], (p, c)| [m + p, s + p * c]);
+        *out = [a[i] * mass, a[i] * moved];
+    };
+    summed_rows(f.len(), h.len(), || [vec![0.0; h.len()], vec![0.0; h.len()]], fill)
+}
+
+/// The sum over `rows` rows of two values of each.
+pub(super) fn summed_rows<S>(
+    rows: usize,
     others: usize,
     scratch: impl Fn() -> S + Sync + Send,
-    fill: impl Fn(&mut S, (usize, &mut f64)) + Sync + Send,
+    fill: impl Fn(&mut S, (usize, &mut [f64; 2])) + Sync + Send,
+) -> [f64; 2] {
+    let mut each = vec![[0.0; 2]; rows];
+    each_row(&mut each, others, scratch, fill);
+    each.iter().fold([0.0; 2], |[m, s], [mass, moved]| [m + mass, s + moved])
+}
+
+/// Fills every value, which takes `others` pairs of points, with a scratch for each thread.
+pub(super) fn each_row<S, R: Send>(
+    out: &mut [R],
+    others: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    fill: impl Fn(&mut S, (usize, &mut R)) + Sync + Send,
 ) {
     if out.len() * others > ALONE {
         return out.par_iter_mut().enumerate().for_each_init(scratch, fill);
@@ -165,23 +228,44 @@ pub(super) fn each_row<S>(
 /// `out_j ← exp((f + hⱼ − out_j)/ε)` in place: a row of costs becomes a row of a plan.
 pub(crate) fn exponentials(f: f64, h: &[f64], epsilon: f64, out: &mut [f64]) {
     struct Task<'a>(f64, &'a [f64], f64, &'a mut [f64]);
+    impl Task<'_> {
+        #[inline(always)]
+        fn run<const FMA: bool>(self) {
+            let Self(f, h, inverse, out) = self;
+            for (out, h) in out.iter_mut().zip(h) {
+                *out = ((f + h - *out) * inverse).exp_bounded::<FMA>();
+            }
+        }
+    }
     impl WithSimd for Task<'_> {
         type Output = ();
         #[inline(always)]
         fn with_simd<S: Simd>(self, _simd: S) {
-            let Self(f, h, inverse, out) = self;
-            for (out, h) in out.iter_mut().zip(h) {
-                let z = (f + h - *out) * inverse;
-                // A row's largest exponent can be a little above 0 before convergence.
-                let e = if vectors::<S>() {
-                    (-z.abs()).exp_nonpositive::<true>()
-                } else {
-                    (-z.abs()).exp_nonpositive::<false>()
-                };
-                *out = if z > 0.0 { 1.0 / e } else { e };
-            }
+            if vectors::<S>() { self.run::<true>() } else { self.run::<false>() }
         }
     }
     assert_eq!(h.len(), out.len(), "a row and its potentials");
     Arch::new().dispatch(Task(f, h, epsilon.recip(), out));
+}
+
+/// `maxⱼ (hⱼ − cⱼ)`.
+pub(crate) fn highest(h: &[f64], costs: &[f64]) -> f64 {
+    struct Task<'a>(&'a [f64], &'a [f64]);
+    impl WithSimd for Task<'_> {
+        type Output = f64;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _simd: S) -> f64 {
+            let ((h, h_rest), (c, c_rest)) = (self.0.as_chunks(), self.1.as_chunks());
+            let mut largest = [f64::NEG_INFINITY; LANES];
+            for (h, c) in h.iter().zip(c) {
+                let (h, c): (&[f64; LANES], &[f64; LANES]) = (h, c);
+                for l in 0..LANES {
+                    largest[l] = largest[l].larger(h[l] - c[l]);
+                }
+            }
+            let rest = h_rest.iter().zip(c_rest).map(|(h, c)| h - c);
+            largest.into_iter().chain(rest).fold(f64::NEG_INFINITY, f64::max)
+        }
+    }
+    Arch::new().dispatch(Task(h, costs))
 }

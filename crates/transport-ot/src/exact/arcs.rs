@@ -5,8 +5,9 @@
 //! not listed: cᵢⱼ − vⱼ ≥ boundᵢ,  then and ever after, since no vⱼ rises
 //! ```
 //!
-//! A search looks at listed arcs until the bound says that another could be shorter; then the row
-//! is read again. So the search is exact, and of `n m` costs only `n K` are kept.
+//! A search looks at listed arcs until the bound says that another could be shorter; then it looks at
+//! all of the row, which is listed anew. So the search is exact, and of `n m` costs only `n K` are
+//! kept.
 
 use crate::cost::{ALONE, Cost, Side};
 use rayon::prelude::*;
@@ -70,12 +71,14 @@ struct Row {
 /// The listed arcs of all rows.
 pub(super) struct Arcs<'a> {
     part: Part<'a>,
+    /// Arcs of each.
+    listed: usize,
     rows: Vec<Row>,
     scratch: [Vec<f64>; 2],
 }
 
 impl<'a> Arcs<'a> {
-    /// Reads every row once and lists `k` arcs of each.
+    /// Reads every row once and lists `k ≥ 2` arcs of each.
     pub(super) fn new(part: Part<'a>, v: &[f64], k: usize) -> Self {
         let read = |scratch: &mut [Vec<f64>; 2], i| cheapest(part.row(i, scratch), v, k);
         let [n, m] = part.shape();
@@ -85,7 +88,7 @@ impl<'a> Arcs<'a> {
         } else {
             (0..n).into_par_iter().map_init(Default::default, read).collect()
         };
-        Self { part, rows, scratch }
+        Self { part, listed: k, rows, scratch }
     }
 
     /// The listed arcs of a row.
@@ -98,41 +101,39 @@ impl<'a> Arcs<'a> {
         self.rows[i].bound
     }
 
-    /// Reads a row again, until its bound has risen.
-    pub(super) fn renew(&mut self, i: usize, v: &[f64]) {
-        let (before, mut listed) = (self.rows[i].bound, self.rows[i].arcs.len());
+    /// Reads a row again and lists its cheapest arcs as potentials now are; all of its costs.
+    pub(super) fn renew(&mut self, i: usize, v: &[f64]) -> &[f64] {
         let costs = self.part.row(i, &mut self.scratch);
-        loop {
-            let row = cheapest(costs, v, listed);
-            if row.bound > before {
-                self.rows[i] = row;
-                return;
-            }
-            listed *= 2;
-        }
+        self.rows[i] = cheapest(costs, v, self.listed);
+        costs
     }
 
     /// The two smallest `cᵢⱼ − vⱼ` of a row, with the arc of each; the second is infinite where
     /// there is one column.
     pub(super) fn two_smallest(&mut self, i: usize, v: &[f64]) -> [(f64, Arc); 2] {
-        loop {
-            let nothing = (f64::INFINITY, Arc { column: u32::MAX, cost: f64::INFINITY });
-            let (mut first, mut second) = (nothing, nothing);
-            for arc in self.of(i) {
-                let reduced = arc.cost - v[arc.column as usize];
-                if reduced < first.0 {
-                    second = first;
-                    first = (reduced, *arc);
-                } else if reduced < second.0 {
-                    second = (reduced, *arc);
-                }
-            }
-            if second.0 <= self.bound(i) {
-                return [first, second];
-            }
-            self.renew(i, v);
+        let found = two_of(self.of(i), v);
+        if found[1].0 <= self.bound(i) {
+            return found;
+        }
+        self.renew(i, v);
+        two_of(self.of(i), v)
+    }
+}
+
+/// The two smallest `c − v` of some arcs.
+fn two_of(arcs: &[Arc], v: &[f64]) -> [(f64, Arc); 2] {
+    let nothing = (f64::INFINITY, Arc { column: u32::MAX, cost: f64::INFINITY });
+    let (mut first, mut second) = (nothing, nothing);
+    for arc in arcs {
+        let reduced = arc.cost - v[arc.column as usize];
+        if reduced < first.0 {
+            second = first;
+            first = (reduced, *arc);
+        } else if reduced < second.0 {
+            second = (reduced, *arc);
         }
     }
+    [first, second]
 }
 
 /// The `k` smallest of `c − v`, and the bound on the rest.

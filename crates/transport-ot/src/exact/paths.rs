@@ -91,6 +91,22 @@ impl Search {
         }
     }
 
+    /// A way to a column, which counts where it is shorter than those known.
+    fn reach(&mut self, column: u32, there: f64, from: (u32, f64), free: bool) {
+        let j = column as usize;
+        if there < self.distance[j] && there < self.nearest {
+            if self.distance[j].is_infinite() {
+                self.touched.push(column);
+            }
+            self.distance[j] = there;
+            self.from[j] = from;
+            self.heap.push(Event { key: there, what: column });
+            if free {
+                self.nearest = there;
+            }
+        }
+    }
+
     fn clear(&mut self) {
         self.heap.clear();
         for j in self.touched.drain(..) {
@@ -199,8 +215,7 @@ impl<'a> Network<'a> {
             let Some(Event { key, what }) = self.search.heap.pop() else { unreachable!() };
             let what = what as usize;
             if what >= m {
-                self.arcs.renew(what - m, &self.v);
-                self.relax(what - m);
+                self.relax_all(what - m);
             } else if !self.search.closed[what] {
                 self.search.closed[what] = true;
                 self.search.scanned.push(what as u32);
@@ -222,26 +237,25 @@ impl<'a> Network<'a> {
     /// Looks along the listed arcs of a row, and notes when that may not be enough.
     fn relax(&mut self, row: usize) {
         let distance = self.search.row_distance[row];
-        let search = &mut self.search;
         let base = distance - self.u[row];
         for arc in self.arcs.of(row) {
             let j = arc.column as usize;
             let there = distance.max(base + (arc.cost - self.v[j]));
-            if there < search.distance[j] && there < search.nearest {
-                if search.distance[j].is_infinite() {
-                    search.touched.push(arc.column);
-                }
-                search.distance[j] = there;
-                search.from[j] = (row as u32, arc.cost);
-                search.heap.push(Event { key: there, what: arc.column });
-                if self.owner[j].is_none() {
-                    search.nearest = there;
-                }
-            }
+            self.search.reach(arc.column, there, (row as u32, arc.cost), self.owner[j].is_none());
         }
         let key = distance.max(base + self.arcs.bound(row));
-        if key < search.nearest {
-            search.heap.push(Event { key, what: (self.v.len() + row) as u32 });
+        if key < self.search.nearest {
+            self.search.heap.push(Event { key, what: (self.v.len() + row) as u32 });
+        }
+    }
+
+    /// Looks along all arcs of a row.
+    fn relax_all(&mut self, row: usize) {
+        let distance = self.search.row_distance[row];
+        let base = distance - self.u[row];
+        for (j, cost) in self.arcs.renew(row, &self.v).iter().enumerate() {
+            let there = distance.max(base + (cost - self.v[j]));
+            self.search.reach(j as u32, there, (row as u32, *cost), self.owner[j].is_none());
         }
     }
 

@@ -1,15 +1,16 @@
 //! Anderson acceleration of a fixed-point iteration `x ← G(x)`.
 //!
 //! ```text
-//! rₖ = G(xₖ) − xₖ,   γ = argmin ‖rₖ − ΔR γ‖_w,   xₖ₊₁ = G(xₖ) − (ΔX + ΔR) γ
+//! rₖ = G(xₖ) − xₖ,   γ = argmin ‖rₖ − ΔR γ‖_w,   xₖ₊₁ = G(xₖ) − ΔG γ
 //! ```
 //!
-//! over the last few differences `ΔX`, `ΔR`; where G is linear it is GMRES, so a rate θ of the
-//! plain iteration becomes about `1 − √(1 − θ)`.
+//! over the last few differences `ΔR` of residuals and `ΔG` of images; where G is linear it is
+//! GMRES, so a rate θ of the plain iteration becomes about `1 − √(1 − θ)`.
 //!
 //! # References
 //! Anderson (1965); Walker & Ni (2011), "Anderson acceleration for fixed-point iterations".
 
+use super::vectors::{add, dot};
 use std::collections::VecDeque;
 
 /// An accelerated step that raises the error by this factor is taken back.
@@ -19,20 +20,22 @@ const DEPENDENT: f64 = 1e-7;
 
 /// The history of an iteration.
 #[derive(Debug)]
-pub(crate) struct Anderson<'a> {
+pub(crate) struct Anderson {
     memory: usize,
-    weights: &'a [f64],
-    /// Differences of iterates and of residuals, newest first.
+    /// √w.
+    roots: Vec<f64>,
+    /// Differences of images and of residuals times √w, newest first.
     past: VecDeque<(Vec<f64>, Vec<f64>)>,
     last: Option<(Vec<f64>, Vec<f64>)>,
     /// The error and the plain image of the iterate before.
     accepted: Option<(f64, Vec<f64>)>,
 }
 
-impl<'a> Anderson<'a> {
+impl Anderson {
     /// Nothing remembered; `memory = 0` is the plain iteration.
-    pub(crate) fn new(memory: usize, weights: &'a [f64]) -> Self {
-        Self { memory, weights, past: VecDeque::new(), last: None, accepted: None }
+    pub(crate) fn new(memory: usize, weights: &[f64]) -> Self {
+        let roots = weights.iter().map(|w| w.sqrt()).collect();
+        Self { memory, roots, past: VecDeque::new(), last: None, accepted: None }
     }
 
     /// The next iterate after `x` with image `gx` and this error. An accelerated step that made the
@@ -56,23 +59,18 @@ impl<'a> Anderson<'a> {
         if self.memory == 0 {
             return gx.to_vec();
         }
-        let residual = difference(gx, x);
-        if let Some((x_before, r_before)) = self.last.take() {
-            self.past.push_front((difference(x, &x_before), difference(&residual, &r_before)));
+        let gaps = gx.iter().zip(x).zip(&self.roots);
+        let residual: Vec<f64> = gaps.map(|((gx, x), root)| root * (gx - x)).collect();
+        if let Some((image, before)) = self.last.take() {
+            self.past.push_front((difference(gx, &image), difference(&residual, &before)));
             self.past.truncate(self.memory);
         }
         let mut next = gx.to_vec();
-        for (gamma, (dx, dr)) in self.coefficients(&residual).into_iter().zip(&self.past) {
-            for (next, (dx, dr)) in next.iter_mut().zip(dx.iter().zip(dr)) {
-                *next -= gamma * (dx + dr);
-            }
+        for (gamma, (dg, _)) in self.coefficients(&residual).into_iter().zip(&self.past) {
+            add(&mut next, -gamma, dg);
         }
-        self.last = Some((x.to_vec(), residual));
+        self.last = Some((gx.to_vec(), residual));
         next
-    }
-
-    fn dot(&self, a: &[f64], b: &[f64]) -> f64 {
-        self.weights.iter().zip(a.iter().zip(b)).map(|(w, (a, b))| w * a * b).sum()
     }
 
     /// The least-squares coefficients, by modified Gram–Schmidt; 0 for what was left out.
@@ -82,11 +80,11 @@ impl<'a> Anderson<'a> {
         for (k, (_, dr)) in self.past.iter().enumerate() {
             let (mut v, mut column) = (dr.clone(), Vec::new());
             for q in &basis {
-                let c = self.dot(q, &v);
-                v.iter_mut().zip(q).for_each(|(v, q)| *v -= c * q);
+                let c = dot(q, &v);
+                add(&mut v, -c, q);
                 column.push(c);
             }
-            let (norm, whole) = (self.dot(&v, &v).sqrt(), self.dot(dr, dr).sqrt());
+            let (norm, whole) = (dot(&v, &v).sqrt(), dot(dr, dr).sqrt());
             if norm > DEPENDENT * whole {
                 v.iter_mut().for_each(|v| *v /= norm);
                 column.push(norm);
@@ -94,7 +92,7 @@ impl<'a> Anderson<'a> {
                 kept.push((k, column));
             }
         }
-        let mut right: Vec<f64> = basis.iter().map(|q| self.dot(q, residual)).collect();
+        let mut right: Vec<f64> = basis.iter().map(|q| dot(q, residual)).collect();
         let mut gamma = vec![0.0; self.past.len()];
         for (at, (k, column)) in kept.iter().enumerate().rev() {
             let value = right[at] / column[at];

@@ -10,12 +10,15 @@
 
 use super::anderson::Anderson;
 use super::coarse;
-use super::stored::Stored;
+use super::stored::{Marginal, Stored};
 use crate::cost::{Cost, Side};
 use crate::solved::Effort;
 
+/// The first ε is this part of the cost's scale: from there an iteration finds its way without
+/// help, and no kernel underflows.
+const FIRST: f64 = 1.0 / 200.0;
 /// ε shrinks by this factor from one stage to the next.
-const SHRINK: f64 = 0.5;
+const SHRINK: f64 = 0.25;
 /// Iterations and relative error that a stage before the last may take and need reach.
 const STAGE: (usize, f64) = (30, 0.02);
 
@@ -61,14 +64,30 @@ impl Dual<'_> {
         out
     }
 
-    /// The same from the kernel, where there is one and it serves.
-    fn soft_min_by(
-        &self,
-        stored: &Option<Stored>,
-        side: Side,
-        potential: &[f64],
-    ) -> Option<Vec<f64>> {
-        stored.as_ref()?.soft_min(side, potential, self.weights(side.other()).0)
+    /// Both marginals as an iteration at this ε sees them.
+    fn marginals(&self, epsilon: f64) -> [Marginal<'_>; 2] {
+        [Side::Source, Side::Target].map(|side| Marginal {
+            weights: self.weights(side).0,
+            damp: self.damping(side, epsilon),
+        })
+    }
+
+    /// The source's potential that answers to `g`, and the undamped target's that answers to it:
+    /// from the kernel, from a new one about `g`, or from the cost.
+    fn sweep(&self, stored: &mut Option<Stored>, g: &[f64], epsilon: f64) -> [Vec<f64>; 2] {
+        let sides = self.marginals(epsilon);
+        let by = |stored: &Option<Stored>| stored.as_ref()?.sweep(sides, g);
+        by(stored).unwrap_or_else(|| {
+            *stored = Stored::new(self.cost, sides, g, epsilon);
+            let read = || self.cost.sweep(g, [self.a, self.b], epsilon);
+            let read = || if sides[0].damp == 1.0 { read() } else { None };
+            by(stored).or_else(read).unwrap_or_else(|| {
+                let mut f = self.soft_min(Side::Source, g, epsilon);
+                f.iter_mut().for_each(|f| *f *= sides[0].damp);
+                let image = self.soft_min(Side::Target, &f, epsilon);
+                [f, image]
+            })
+        })
     }
 
     /// λ of a side.
@@ -113,9 +132,9 @@ impl Dual<'_> {
         state
     }
 
-    /// The values of ε before the last: from the cost's scale down.
+    /// The values of ε before the last.
     fn stages(&self, pace: &Pace) -> Vec<f64> {
-        let mut epsilon = if pace.anneal { self.cost.scale() } else { 0.0 };
+        let mut epsilon = if pace.anneal { FIRST * self.cost.scale() } else { 0.0 };
         let mut stages = Vec::new();
         while epsilon > pace.epsilon / SHRINK {
             stages.push(epsilon);
@@ -130,16 +149,7 @@ impl Dual<'_> {
         let mut history = Anderson::new(pace.memory, self.b);
         let (mut iterations, mut stored) = (0, None);
         loop {
-            let damp = self.damping(Side::Source, epsilon);
-            let mut f = self.soft_min_by(&stored, Side::Source, &g).unwrap_or_else(|| {
-                let f = self.soft_min(Side::Source, &g, epsilon);
-                stored = Stored::new(self.cost, f.clone(), &g, epsilon);
-                f
-            });
-            f.iter_mut().for_each(|f| *f *= damp);
-            let mut image = self
-                .soft_min_by(&stored, Side::Target, &f)
-                .unwrap_or_else(|| self.soft_min(Side::Target, &f, epsilon));
+            let [f, mut image] = self.sweep(&mut stored, &g, epsilon);
             let error = self.error(&g, &image, epsilon);
             let damp = self.damping(Side::Target, epsilon);
             image.iter_mut().for_each(|s| *s *= damp);

@@ -17,6 +17,7 @@ pub(crate) mod dual;
 mod map;
 mod plan;
 mod stored;
+mod vectors;
 
 pub use divergence::{Divergence, divergence};
 pub use map::EntropicMap;
@@ -166,7 +167,7 @@ impl Sinkhorn {
         let value = dot(&f, a) + dot(&g, b);
         let (a, b, epsilon) = (a.to_vec(), b.to_vec(), self.epsilon);
         let mut plan = EntropicPlan { f, g, a, b, epsilon, value, cost: 0.0, effort };
-        plan.cost = plan.total_cost(cost);
+        [_, plan.cost] = plan.totals(cost);
         Ok(Solved::judge(plan))
     }
 

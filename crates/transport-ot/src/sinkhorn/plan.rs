@@ -106,9 +106,8 @@ impl EntropicPlan {
         self.map_rows(cost, side, mean).concat()
     }
 
-    /// `⟨P, C⟩` from the potentials.
-    pub(crate) fn total_cost(&self, cost: &dyn Cost) -> f64 {
-        let row = |_: usize, p: &[f64], c: &[f64]| p.iter().zip(c).map(|(p, c)| p * c).sum::<f64>();
-        self.map_rows(cost, Side::Source, row).iter().sum()
+    /// `[Σ P, ⟨P, C⟩]` from the potentials.
+    pub(crate) fn totals(&self, cost: &dyn Cost) -> [f64; 2] {
+        cost.totals([&self.f, &self.g], [&self.a, &self.b], self.epsilon)
     }
 }
