@@ -128,10 +128,11 @@ fn pairs<T: Draw, const L: usize>(words: [[u64; L]; 4]) -> ([T; L], [T; L]) {
 #[inline(always)]
 fn store<T: Draw>(first: usize, (a, b): (&[T], &[T]), d: usize, out: &mut [T]) {
     if d.is_multiple_of(2) {
+        // Whole arrays, when there are: their length is known to the compiler.
         let target = &mut out[2 * first..2 * (first + a.len())];
-        for ((two, a), b) in target.chunks_exact_mut(2).zip(a).zip(b) {
-            two[0] = *a;
-            two[1] = *b;
+        for l in 0..a.len() {
+            target[2 * l] = a[l];
+            target[2 * l + 1] = b[l];
         }
         return;
     }

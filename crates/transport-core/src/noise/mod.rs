@@ -16,7 +16,7 @@ pub use fill::Draw;
 pub use stream::Stream;
 
 use crate::device::Space;
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 use fill::Source;
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Adaptive stepping: each row of the batch keeps its own time and its own step.
 
 use super::Counted;
-use super::control::{Clock, Stride, Tolerance, root_mean_square};
+use super::control::{Clock, Stride, Tolerance};
 use super::rows::{Rows, assemble, pick, reorder};
 use super::segment::{Mark, Segment};
 use super::tableau::Span;
@@ -92,9 +92,9 @@ impl Trial {
     }
 
     /// The clocks after the step.
-    fn moved(&self, exponent: usize, longest: f64) -> Vec<Clock> {
+    fn moved(&self, exponent: usize, tolerance: &Tolerance) -> Vec<Clock> {
         let rows = self.clocks.iter().zip(&self.strides).zip(&self.ratios);
-        rows.map(|((c, s), ratio)| c.accept(*s, *ratio, exponent, longest)).collect()
+        rows.map(|((c, s), ratio)| c.accept(*s, *ratio, exponent, tolerance)).collect()
     }
 }
 
@@ -176,14 +176,13 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
     fn start(&mut self, k: usize, x: Tensor<2>, t: f64, length: f64) -> Result<Rows, SolveError> {
         self.segments.clear();
         let slope = self.field.eval(x.clone(), Times::Same(t));
-        let scale = self.tolerance.scale(x.clone().abs());
-        let slopes = root_mean_square(slope.clone() / scale.clone());
+        let slopes = self.tolerance.norms(&slope, [&x, &x]);
         if let Some(row) = slopes.iter().position(|size| !size.is_finite()) {
             return Err(SolveError::NotFinite { t, row, step: k + 1, evals: self.evals() });
         }
         let steps = match self.tolerance.first() {
             Some(h) => vec![h; slopes.len()],
-            None => self.first_steps(&x, &slope, scale, &slopes, t, length),
+            None => self.first_steps(&x, &slope, &slopes, t, length),
         };
         let longest = self.tolerance.longest().min(length.abs());
         let clock = |(row, h): (usize, f64)| Clock::new(row, t, h.min(longest).copysign(length));
@@ -195,12 +194,11 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
         &self,
         x: &Tensor<2>,
         slope: &Tensor<2>,
-        scale: Tensor<2>,
         slopes: &[f64],
         t: f64,
         length: f64,
     ) -> Vec<f64> {
-        let sizes = root_mean_square(x.clone() / scale.clone());
+        let sizes = self.tolerance.norms(x, [x, x]);
         let small = |(d0, d1): (&f64, &f64)| match *d0 < 1e-5 || *d1 < 1e-5 {
             true => 1e-6f64.min(length.abs()),
             false => (0.01 * d0 / d1).min(length.abs()),
@@ -208,8 +206,9 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
         let trial: Vec<f64> = sizes.iter().zip(slopes).map(small).collect();
         let (at, by): (Vec<f64>, Vec<f64>) = trial.iter().map(|h| (t, h.copysign(length))).unzip();
         let span = Span::each(&at, &by, &Space::of(x));
-        let ahead = span.eval(&self.field, x.clone() + span.scale(slope.clone()), 1.0);
-        let changes = root_mean_square((ahead - slope.clone()) / scale);
+        let there = span.combine(Some(x), &[1.0], std::slice::from_ref(slope));
+        let bend = span.eval(&self.field, there, 1.0) - slope.clone();
+        let changes = self.tolerance.norms(&bend, [x, x]);
         let length = |((h, d1), change): ((&f64, &f64), &f64)| {
             let steepest = d1.max(change / h);
             let long = match steepest <= 1e-15 {
@@ -300,7 +299,7 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
             let segment = self.segment(trial.pick(&past), pick(&slope, &past));
             self.segments.push(segment);
         }
-        let clocks = trial.moved(M::EXPONENT, self.tolerance.longest());
+        let clocks = trial.moved(M::EXPONENT, &self.tolerance);
         for (clock, stride) in clocks.iter().zip(&trial.strides) {
             if !clock.reached(target) {
                 self.check(k, &Clock { h: stride.h, ..*clock }, 0.0)?;
