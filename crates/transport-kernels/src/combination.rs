@@ -253,13 +253,13 @@ impl<const N: usize> Combine<'_, N> {
             }
         }
         let first = n - rest.len();
-        for l in 0..rest.len() {
+        for (l, place) in rest.iter_mut().enumerate() {
             let (i, mut sum) = (first + l, 0.0);
             for j in 0..N {
                 sum = fma::<FMA>(weights[j], terms[j][i], sum);
             }
             let base = if let Some(x) = x { x[i] } else { 0.0 };
-            rest[l] = MaybeUninit::new(fma::<FMA>(factors.one(i), sum, base));
+            *place = MaybeUninit::new(fma::<FMA>(factors.one(i), sum, base));
         }
     }
 }

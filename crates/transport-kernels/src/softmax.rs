@@ -118,8 +118,8 @@ fn columns<const FMA: bool, const K: usize>(block: &mut [[f32; LANES]; K]) {
             sum[l] += row[l];
         }
     }
-    for l in 0..LANES {
-        sum[l] = 1.0 / sum[l];
+    for sum in &mut sum {
+        *sum = 1.0 / *sum;
     }
     for row in block.iter_mut() {
         for l in 0..LANES {

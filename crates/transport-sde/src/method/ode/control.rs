@@ -127,6 +127,12 @@ impl Tolerance {
         self.first_step
     }
 
+    /// The exponents for errors that are `O(hᵏ)`.
+    pub(crate) fn controller(&self, k: usize) -> Controller {
+        let beta = self.memory / k as f64;
+        Controller { alpha: 1.0 / k as f64 - 0.75 * beta, beta, longest: self.max_step }
+    }
+
     /// `‖e‖` of each row over a step between two states.
     pub(crate) fn norms(&self, e: &Tensor<2>, ends: [&Tensor<2>; 2]) -> Vec<f64> {
         scaled_norms(e, ends, (self.atol, self.rtol))
@@ -158,6 +164,14 @@ fn blend(fine: f64, coarse: f64) -> f64 {
         true => 0.0,
         false => fine * fine / (fine * fine + 0.01 * coarse * coarse).sqrt(),
     }
+}
+
+/// `α` and `β`, and the longest step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Controller {
+    alpha: f64,
+    beta: f64,
+    longest: f64,
 }
 
 /// One row's own clock.
@@ -220,18 +234,15 @@ impl Clock {
         &self,
         stride: Stride,
         ratio: f64,
-        exponent: usize,
-        tolerance: &Tolerance,
+        Controller { alpha, beta, longest }: Controller,
     ) -> Self {
-        let beta = tolerance.memory / exponent as f64;
-        let alpha = 1.0 / exponent as f64 - 0.75 * beta;
         let (most, error) = (if self.refused { 1.0 } else { 10.0 }, ratio.max(1e-10).ln());
         let factor = (0.9 * (beta * self.error - alpha * error).exp()).clamp(0.2, most);
         let cut = stride.h.abs() < self.h.abs();
         let length = (factor * stride.h).abs().max(if cut { self.h.abs() } else { 0.0 });
         Self {
             t: stride.end,
-            h: length.min(tolerance.longest()).copysign(self.h),
+            h: length.min(longest).copysign(self.h),
             error: error.max(LEAST),
             refused: false,
             steps: self.steps + 1,
@@ -271,7 +282,7 @@ mod tests {
         let clock = Clock::new(0, 0.9, 0.5);
         let stride = clock.stride(1.0, f64::INFINITY);
         assert_eq!(stride.end, 1.0);
-        assert!(clock.accept(stride, 1e-6, 5, &tolerance()).h >= 0.5);
+        assert!(clock.accept(stride, 1e-6, tolerance().controller(5)).h >= 0.5);
         assert!(clock.refuse(stride, 10.0, 5).h < 0.1);
     }
 
@@ -281,17 +292,17 @@ mod tests {
             let clock = Clock { error: 0.0, ..Clock::new(0, 0.0, 0.1 * sign) };
             let stride = clock.stride(10.0 * sign, f64::INFINITY);
             // ‖e‖ = 2⁻⁵ at order 5: twice the step, within the safety factor and the PI term.
-            let next = clock.accept(stride, 1.0 / 32.0, 5, &tolerance());
+            let next = clock.accept(stride, 1.0 / 32.0, tolerance().controller(5));
             assert!((0.15..0.2).contains(&next.h.abs()) && next.h.signum() == sign, "{}", next.h);
             // Without that term 0.9 of it, whatever the step before.
             for error in [0.0, LEAST] {
                 let clock = Clock { error, ..clock };
-                let next = clock.accept(stride, 1.0 / 32.0, 5, &tolerance().integral());
+                let next = clock.accept(stride, 1.0 / 32.0, tolerance().integral().controller(5));
                 assert!((next.h - 0.18 * sign).abs() < 1e-15, "{}", next.h);
             }
             assert!((clock.refuse(stride, f64::NAN, 5).h - 0.01 * sign).abs() < 1e-15);
             let short = tolerance().max_step(0.05).unwrap();
-            assert!(clock.accept(stride, 1.0, 5, &short).h.abs() <= 0.05);
+            assert!(clock.accept(stride, 1.0, short.controller(5)).h.abs() <= 0.05);
         }
     }
 
