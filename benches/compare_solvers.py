@@ -3,6 +3,11 @@ docs/src/solver_speed.md.
 
     venv/bin/pip install -r benches/peers/requirements.txt
     venv/bin/python benches/compare_solvers.py [--rounds 3] [--seconds 1] [--threads 1] [--busy]
+                                               [--only REGEX] [--again]
+
+A row is kept in `target/solver_speed.json` as soon as it is measured, and the page is written anew:
+a run that was cut goes on where it stopped, `--only` takes some rows, `--again` measures rows once
+more. What was measured with other options or by another build is not mixed in.
 
 `benches/solvers.rs` has the problems. Each number is the median over rounds of the ratio between
 neighbours in time; above 1 ours is faster. On a machine that does other things too, `--busy`
@@ -11,8 +16,12 @@ divides by the processor's time instead of the clock's; it means something with 
 
 import argparse
 import datetime
+import functools
+import hashlib
+import json
 import os
 import pathlib
+import re
 import sys
 import time
 
@@ -79,36 +88,65 @@ def ratio_cells(ratios, names):
     return [f"{ratios[n]:.2f}" if n in ratios else "" for n in names]
 
 
-def stochastic(sides, speeds, options):
-    """The rows of the first table; both sides have to end with the same deviation."""
+def stochastic(options):
+    """The first table's rows: names, and what measures them. Both sides have to end with the same
+    deviation."""
     names = ["ours", "torch", "diffrax"]
+
+    def row(method, task, sides, speeds):
+        question = f"{method} {task} {options.seconds}"
+        ours, ratios = compare(speeds, names, question, options.rounds)
+        ends = [sides[n].ask(f"{method}-std {task} 0") for n in names]
+        if max(ends) > 1.05 * min(ends):
+            raise RuntimeError(f"the sides disagree on {question}: {ends}")
+        return [number(ours), *ratio_cells(ratios, names[1:]), worst(ratios)]
+
     for tree in ("", "-tree"):
         for method, steps in SDE:
             for problem, what in enumerate(PROBLEMS):
                 for dim in DIMS:
                     task = f"{problem} {dim} {POINTS} {steps}"
-                    question = f"{method}{tree} {task} {options.seconds}"
-                    ours, ratios = compare(speeds, names, question, options.rounds)
-                    ends = [sides[n].ask(f"{method}{tree}-std {task} 0") for n in names]
-                    if max(ends) > 1.05 * min(ends):
-                        raise RuntimeError(f"the sides disagree on {question}: {ends}")
                     name = f"{method}{', tree' * bool(tree)}; {what}, {dim}"
-                    cells = [name, number(ours), *ratio_cells(ratios, names[1:]), worst(ratios)]
-                    yield "| " + " | ".join(cells) + " |"
+                    yield name, functools.partial(row, f"{method}{tree}", task)
 
 
-def deterministic(sides, speeds, options):
-    """The rows of the second table, with evaluations a row and errors."""
+def deterministic(options):
+    """The second table's rows, with evaluations a row and errors."""
+
+    def row(method, names, task, sides, speeds):
+        ours, ratios = compare(speeds, names, f"{method} {task} {options.seconds}", options.rounds)
+        evals = [f"{sides[n].ask(f'{method}-evals {task} 0'):.0f}" for n in names]
+        errors = [f"{sides[n].ask(f'{method}-error {task} 0'):.3g}" for n in names]
+        cells = [number(ours), *ratio_cells(ratios, ["torch", "diffrax"]), worst(ratios)]
+        return [*cells, ", ".join(evals), ", ".join(errors)]
+
     for method, names in ODE:
         for problem, what in enumerate(PROBLEMS):
             for dim in DIMS:
                 task = f"{problem} {dim} {POINTS} {DIGITS}"
-                ours, ratios = compare(speeds, names, f"{method} {task} {options.seconds}", options.rounds)
-                evals = [f"{sides[n].ask(f'{method}-evals {task} 0'):.0f}" for n in names]
-                errors = [f"{sides[n].ask(f'{method}-error {task} 0'):.3g}" for n in names]
-                cells = [f"{method}; {what}, {dim}", number(ours)]
-                cells += ratio_cells(ratios, ["torch", "diffrax"]) + [worst(ratios)]
-                yield "| " + " | ".join([*cells, ", ".join(evals), ", ".join(errors)]) + " |"
+                yield f"{method}; {what}, {dim}", functools.partial(row, method, names, task)
+
+
+class Kept:
+    """Rows that were measured with the same options by the same build."""
+
+    def __init__(self, path, build, options):
+        self.path = path
+        digest = hashlib.sha256(pathlib.Path(build).read_bytes()).hexdigest()[:16]
+        self.under = f"{digest} {options.threads} {options.busy} {options.rounds} {options.seconds}"
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        self.rows = kept.get("rows", {}) if kept.get("under") == self.under else {}
+
+    def add(self, name, cells):
+        self.rows[name] = cells
+        self.path.parent.mkdir(exist_ok=True)
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps({"under": self.under, "rows": self.rows}))
+        part.replace(self.path)
+
+    def table(self, rows):
+        known = [(name, self.rows[name]) for name, _ in rows if name in self.rows]
+        return "\n".join("| " + " | ".join([name, *cells]) + " |" for name, cells in known)
 
 
 TEXT = """\
@@ -131,7 +169,7 @@ torchdiffeq and diffrax, on one machine, in one run, in turn; written by
   with `-rows` a step for each row (diffrax: `vmap`). Evaluations are those of a row on average; errors
   are root mean squares over 256 rows in 10⁻⁶, beside an f64 solution of eighth order.
 
-Machine: {machine}; {threads} thread{s} on each side{busy}. Date: {date}. Median of {rounds} rounds.
+Machine: {machine}; {threads} thread{s} on each side{busy}. Date: {date}. Median of {rounds} rounds.{lacking}
 PyTorch {torch}, torchsde {torchsde}, torchdiffeq {torchdiffeq}, JAX {jax}, diffrax {diffrax}.
 
 | solver; problem, dimension | ours, steps/s | / torchsde | / diffrax | least, goal |
@@ -153,17 +191,30 @@ def main():
     parser.add_argument("--busy", action="store_true")
     parser.add_argument("--binary", help="the built bench, when it is built already")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "docs/src/solver_speed.md")
+    parser.add_argument("--only", default="", help="rows whose names this expression is found in")
+    parser.add_argument("--again", action="store_true", help="measure rows that are known, too")
+    parser.add_argument("--kept", type=pathlib.Path, default=ROOT / "target/solver_speed.json")
     options = parser.parse_args()
-    t = options.threads
-    torch = [sys.executable, str(PEERS / "torch_solvers.py"), "eager", str(t)]
+    t, build = options.threads, options.binary or binary("solvers")
     commands = {
-        "ours": [options.binary or binary("solvers"), "serve"],
-        "torch": torch,
+        "ours": [build, "serve"],
+        "torch": [sys.executable, str(PEERS / "torch_solvers.py"), "eager", str(t)],
         "diffrax": [sys.executable, str(PEERS / "jax_solvers.py")],
     }
+    tables = list(stochastic(options)), list(deterministic(options))
+    kept = Kept(options.kept, build, options)
     sides = {name: Pinned(command, t, options.busy) for name, command in commands.items()}
     speeds = {name: Speed(side) for name, side in sides.items()}
-    rows = list(stochastic(sides, speeds, options)), list(deterministic(sides, speeds, options))
+    for name, measure in [*tables[0], *tables[1]]:
+        if re.search(options.only, name) and (options.again or name not in kept.rows):
+            kept.add(name, measure(sides, speeds))
+            write(options, kept, tables)
+    write(options, kept, tables)
+
+
+def write(options, kept, tables):
+    """The page, with the rows that are known."""
+    t, lacking = options.threads, sum(n not in kept.rows for table in tables for n, _ in table)
     pinned = dict(l.split("==") for l in (PEERS / "requirements.txt").read_text().split())
     names = ("torch", "torchsde", "torchdiffeq", "jax", "diffrax")
     options.out.write_text(
@@ -176,8 +227,9 @@ def main():
             busy=", by the processor's time" * options.busy,
             date=datetime.date.today().isoformat(),
             rounds=options.rounds,
-            stochastic="\n".join(rows[0]),
-            deterministic="\n".join(rows[1]),
+            lacking=f" {lacking} rows are not measured." * bool(lacking),
+            stochastic=kept.table(tables[0]),
+            deterministic=kept.table(tables[1]),
             tail=tail(options.out),
             **{name: pinned[name] for name in names},
         )

@@ -23,13 +23,15 @@
 //! python benches/compare_solvers.py
 mod serve;
 
-use burn::tensor::{Tensor, activation::softmax};
+use burn::tensor::Tensor;
 use rayon::prelude::*;
 use std::f64::consts::TAU;
 use std::hint::black_box;
 use std::ops::Range;
 use transport::core::device::{select, to_host};
 use transport::core::{Field, Interval, Noise, Space, Times};
+use transport::kernels::combination::{Factor, combine};
+use transport::kernels::softmax;
 use transport::models::net::{Mlp, MlpConfig};
 use transport::sde::dynamics::{AdditiveNoise, Capabilities, DiagonalNoise};
 use transport::sde::method::sde::BrownianTree;
@@ -86,18 +88,61 @@ impl Problem {
         match self {
             Self::Linear => x.neg(),
             Self::Mixture(means) => {
-                let pull = |t| alpha(t) * precision(t, -0.75);
+                let of = |t: f64| {
+                    let (alpha, beta) = (alpha(t), beta(t));
+                    let v = (1.0 - 0.75 * alpha * alpha).recip();
+                    [alpha * v, beta * (c - k * v), beta * k * alpha * v]
+                };
                 let means: &Tensor<2> = means;
-                let logits = t.scale(x.clone().matmul(means.clone().transpose()), pull);
-                let mean = softmax(logits, 1).matmul(means.clone());
-                t.scale(x, |t| beta(t) * (c - k * precision(t, -0.75)))
-                    + t.scale(mean, |t| beta(t) * k * pull(t))
+                let logits = x.clone().matmul(means.clone().transpose());
+                let [pull, own, part] = Factors::of(t, of);
+                let mean = softmax(pull.times(logits)).matmul(means.clone());
+                own.sum(x, &part, mean)
             }
             Self::Network(net) => {
+                let of = |t: f64| [beta(t) * (c - k * precision(t, 3.0)), -beta(t) * k];
                 let correction = net.forward(x.clone(), t, None);
-                t.scale(x, |t| beta(t) * (c - k * precision(t, 3.0)))
-                    - t.scale(correction, |t| beta(t) * k)
+                let [own, part] = Factors::of(t, of);
+                own.sum(x, &part, correction)
             }
+        }
+    }
+}
+
+/// A factor for all rows, or one for each.
+enum Factors {
+    Same(f64),
+    Each(Vec<f64>),
+}
+
+impl Factors {
+    /// Several functions of the times, evaluated together.
+    fn of<const N: usize>(t: Times<'_>, f: impl Fn(f64) -> [f64; N]) -> [Self; N] {
+        match t {
+            Times::Same(t) => f(t).map(Self::Same),
+            Times::Each(t) => {
+                let mut each = [const { Vec::new() }; N];
+                for values in t.iter().map(|t| f(*t)) {
+                    each.iter_mut().zip(values).for_each(|(all, value)| all.push(value));
+                }
+                each.map(Self::Each)
+            }
+        }
+    }
+
+    fn times(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Same(a) => x.mul_scalar(*a),
+            Self::Each(a) => combine(None, Factor::Each(a), &[1.0], &[x]),
+        }
+    }
+
+    /// `a x + b y`.
+    fn sum(&self, x: Tensor<2>, other: &Self, y: Tensor<2>) -> Tensor<2> {
+        match (self, other) {
+            (Self::Same(a), Self::Same(b)) => combine(None, Factor::Same(1.0), &[*a, *b], &[x, y]),
+            (_, Self::Each(b)) => combine(Some(&self.times(x)), Factor::Each(b), &[1.0], &[y]),
+            _ => self.times(x) + other.times(y),
         }
     }
 }
@@ -148,7 +193,12 @@ fn starts(n: usize, d: usize) -> Vec<f64> {
 
 /// Rows in chunks that stay in a core's cache, a thread each, as samplers do it.
 fn chunked<T: Send>(n: usize, width: usize, f: impl Fn(Range<usize>) -> T + Sync) -> Vec<T> {
-    let size = ((1 << 16) / width).min(n.div_ceil(rayon::current_num_threads()));
+    let numbers = if width < 128 {
+        std::env::var("CH").map_or(1 << 14, |v| 1 << v.parse::<usize>().unwrap())
+    } else {
+        1 << 16
+    };
+    let size = (numbers / width).min(n.div_ceil(rayon::current_num_threads()));
     let first: Vec<usize> = (0..n).step_by(size).collect();
     first.into_par_iter().map(|first| f(first..(first + size).min(n))).collect()
 }
@@ -200,7 +250,8 @@ impl Task {
 
     fn ode(&self, solver: Solver, tolerance: f64, alone: bool) -> Vec<(Tensor<2>, Statistics)> {
         let grid = Grid::uniform(Interval::UNIT, 1).expect("a step");
-        let tolerance = Tolerance::new(tolerance, tolerance).expect("a tolerance");
+        // The peers' controllers are integral ones.
+        let tolerance = Tolerance::new(tolerance, tolerance).expect("a tolerance").integral();
         let rows = solver.controlled(tolerance).expect("an adaptive method");
         let solver = if alone { rows } else { rows.together().expect("an explicit method") };
         let flow = OdeFlow { field: &self.problem, grid, solver };

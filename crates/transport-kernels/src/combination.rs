@@ -1,15 +1,14 @@
-//! Linear combinations and weighted norms, row by row: what a solver's step is made of.
+//! Linear combinations, row by row: what a solver's step is made of.
 //!
 //! ```text
-//! y = x + h ⊙ Σᵢ wᵢ kᵢ                                    h one number, or one for each row
-//! ‖e‖ = √(mean over columns of (e / (a + r max(|x|, |y|)))²)     of each row
+//! y = x + h ⊙ Σᵢ wᵢ kᵢ          h one number, or one for each row
 //! ```
 //!
 //! One pass over memory, whatever the number of terms. Without a gradient of their own: where
 //! gradients are tracked they are made of Burn's operations.
 
 use burn::tensor::Tensor;
-use transport_core::{Space, device::to_host};
+use transport_core::Space;
 
 #[cfg(feature = "flex")]
 use crate::{
@@ -66,44 +65,10 @@ pub fn combine(
         assert_eq!(h.len(), n, "a factor for each row");
     }
     #[cfg(feature = "flex")]
-    if terms.iter().chain(x).all(plain) {
+    if terms.iter().chain(x).all(crate::ops::takes_plain) {
         return crate::extension::combination::combine(x, factor, weights, terms);
     }
     composed(x, factor, weights, terms)
-}
-
-/// The root mean square over each row of `e / (a + r max(|x|, |y|))`.
-///
-/// # Shapes
-/// `error` and both of `ends`: `[n, d]`; returns `n` numbers.
-///
-/// # Panics
-/// When the shapes differ.
-///
-/// # Checked by
-/// `tests/it/combinations.rs`
-#[must_use]
-pub fn scaled_norms(
-    error: &Tensor<2>,
-    ends: [&Tensor<2>; 2],
-    (absolute, relative): (f64, f64),
-) -> Vec<f64> {
-    let shape = error.dims();
-    assert!(ends.iter().all(|x| x.dims() == shape), "an error of the shape of the states");
-    #[cfg(feature = "flex")]
-    if plain(error) && ends.into_iter().all(plain) {
-        return crate::extension::combination::scaled_norms(error, ends, (absolute, relative));
-    }
-    let [x, y] = ends.map(|x| x.clone().abs());
-    let scale = x.max_pair(y).mul_scalar(relative).add_scalar(absolute);
-    let ratio = error.clone() / scale;
-    to_host((ratio.clone() * ratio).mean_dim(1)).into_iter().map(f64::sqrt).collect()
-}
-
-/// Whether a tensor takes the kernels, gradients left aside.
-#[cfg(feature = "flex")]
-fn plain(x: &Tensor<2>) -> bool {
-    crate::ops::takes_kernels(x) && !x.device().is_autodiff()
 }
 
 /// [`combine`] in Burn's own operations: any backend, any float, with gradients.
@@ -135,78 +100,212 @@ pub fn composed(
 #[cfg(feature = "flex")]
 const BLOCK: usize = 2 * LANES;
 
+/// The most terms that a loop has been compiled for; longer sums are added up in parts of so many.
 #[cfg(feature = "flex")]
-struct Combine<'a> {
+const MOST: usize = 8;
+
+/// The factors of a stretch of elements.
+#[cfg(feature = "flex")]
+#[derive(Clone, Copy)]
+enum Factors<'a> {
+    Same(f32),
+    /// A number for each of rows of so many columns.
+    Rows(&'a [f64], usize),
+    /// A number for each element.
+    Each(&'a [f32]),
+}
+
+/// Factors by block and by element. (No closures: those are not bound to be inlined.)
+#[cfg(feature = "flex")]
+trait Spread: Copy {
+    fn block(self, k: usize) -> [f32; BLOCK];
+    fn one(self, i: usize) -> f32;
+}
+
+#[cfg(feature = "flex")]
+#[derive(Clone, Copy)]
+struct Same(f32);
+
+#[cfg(feature = "flex")]
+impl Spread for Same {
+    #[inline(always)]
+    fn block(self, _k: usize) -> [f32; BLOCK] {
+        [self.0; BLOCK]
+    }
+
+    #[inline(always)]
+    fn one(self, _i: usize) -> f32 {
+        self.0
+    }
+}
+
+#[cfg(feature = "flex")]
+#[derive(Clone, Copy)]
+struct Each<'a>(&'a [f32]);
+
+#[cfg(feature = "flex")]
+impl Spread for Each<'_> {
+    #[inline(always)]
+    fn block(self, k: usize) -> [f32; BLOCK] {
+        let mut factors = [0.0; BLOCK];
+        factors.copy_from_slice(&self.0[k * BLOCK..(k + 1) * BLOCK]);
+        factors
+    }
+
+    #[inline(always)]
+    fn one(self, i: usize) -> f32 {
+        self.0[i]
+    }
+}
+
+/// Rows of `D` columns, of which a block holds a whole number.
+#[cfg(feature = "flex")]
+#[derive(Clone, Copy)]
+struct Narrow<'a, const D: usize>(&'a [f64]);
+
+#[cfg(feature = "flex")]
+impl<const D: usize> Spread for Narrow<'_, D> {
+    #[inline(always)]
+    fn block(self, k: usize) -> [f32; BLOCK] {
+        let rows = const { BLOCK / D };
+        let (h, mut factors) = (&self.0[k * rows..(k + 1) * rows], [0.0; BLOCK]);
+        for l in 0..BLOCK {
+            factors[l] = h[l / D] as f32;
+        }
+        factors
+    }
+
+    #[inline(always)]
+    fn one(self, i: usize) -> f32 {
+        self.0[i / D] as f32
+    }
+}
+
+/// Rows of a whole number of blocks.
+#[cfg(feature = "flex")]
+#[derive(Clone, Copy)]
+struct Wide<'a>(&'a [f64], usize);
+
+#[cfg(feature = "flex")]
+impl Spread for Wide<'_> {
+    #[inline(always)]
+    fn block(self, k: usize) -> [f32; BLOCK] {
+        [self.one(k * BLOCK); BLOCK]
+    }
+
+    #[inline(always)]
+    fn one(self, i: usize) -> f32 {
+        self.0[i.div_euclid(self.1)] as f32
+    }
+}
+
+#[cfg(feature = "flex")]
+struct Combine<'a, const N: usize> {
     x: Option<&'a [f32]>,
-    /// A factor for each element, or one.
-    factors: &'a [f32],
-    terms: &'a [(f32, &'a [f32])],
-    /// Where `out` begins in the others.
-    first: usize,
+    factors: Factors<'a>,
+    weights: [f32; N],
+    terms: [&'a [f32]; N],
     out: &'a mut [MaybeUninit<f32>],
 }
 
 #[cfg(feature = "flex")]
-impl Loop for Combine<'_> {
+impl<const N: usize> Loop for Combine<'_, N> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Self { x, factors, terms, first, out } = self;
-        for (k, out) in out.chunks_mut(BLOCK).enumerate() {
-            let at = first + k * BLOCK..first + k * BLOCK + out.len();
-            let mut sum = [0.0f32; BLOCK];
-            for (weight, term) in terms {
-                add::<FMA>(&mut sum, *weight, &term[at.clone()]);
-            }
-            let mut base = [0.0f32; BLOCK];
-            if let Some(x) = x {
-                base[..out.len()].copy_from_slice(&x[at.clone()]);
-            }
-            let mut h = [factors[0]; BLOCK];
-            if factors.len() > 1 {
-                h[..out.len()].copy_from_slice(&factors[at]);
-            }
-            for l in 0..BLOCK {
-                sum[l] = fma::<FMA>(h[l], sum[l], base[l]);
-            }
-            for (place, sum) in out.iter_mut().zip(sum) {
-                place.write(sum);
-            }
+        match self.factors {
+            Factors::Same(h) => self.walk::<FMA>(Same(h)),
+            Factors::Each(h) => self.walk::<FMA>(Each(h)),
+            Factors::Rows(h, 1) => self.walk::<FMA>(Narrow::<1>(h)),
+            Factors::Rows(h, 2) => self.walk::<FMA>(Narrow::<2>(h)),
+            Factors::Rows(h, 4) => self.walk::<FMA>(Narrow::<4>(h)),
+            Factors::Rows(h, 8) => self.walk::<FMA>(Narrow::<8>(h)),
+            Factors::Rows(h, d) => self.walk::<FMA>(Wide(h, d)),
         }
     }
 }
 
-/// `sum += weight term`; a whole block has a length that the compiler knows.
 #[cfg(feature = "flex")]
-#[inline(always)]
-fn add<const FMA: bool>(sum: &mut [f32; BLOCK], weight: f32, term: &[f32]) {
-    if let Ok(term) = <&[f32; BLOCK]>::try_from(term) {
-        for l in 0..BLOCK {
-            sum[l] = fma::<FMA>(weight, term[l], sum[l]);
+impl<const N: usize> Combine<'_, N> {
+    /// Block by block, then one by one.
+    #[inline(always)]
+    fn walk<const FMA: bool>(self, factors: impl Spread) {
+        let Self { x, weights, terms, out, .. } = self;
+        let n = out.len();
+        let (out, rest) = out.as_chunks_mut::<BLOCK>();
+        let mut blocks: [&[[f32; BLOCK]]; N] = [&[]; N];
+        for j in 0..N {
+            blocks[j] = &terms[j][..n].as_chunks::<BLOCK>().0[..out.len()];
         }
-    } else {
-        for (s, k) in sum.iter_mut().zip(term) {
-            *s = fma::<FMA>(weight, *k, *s);
+        let bases: &[[f32; BLOCK]] = if let Some(x) = x { x[..n].as_chunks().0 } else { &[] };
+        for k in 0..out.len() {
+            let mut sum = [0.0f32; BLOCK];
+            for j in 0..N {
+                for l in 0..BLOCK {
+                    sum[l] = fma::<FMA>(weights[j], blocks[j][k][l], sum[l]);
+                }
+            }
+            let h = factors.block(k);
+            let base = if x.is_some() { bases[k] } else { [0.0; BLOCK] };
+            for l in 0..BLOCK {
+                out[k][l] = MaybeUninit::new(fma::<FMA>(h[l], sum[l], base[l]));
+            }
+        }
+        let first = n - rest.len();
+        for (l, place) in rest.iter_mut().enumerate() {
+            let (i, mut sum) = (first + l, 0.0);
+            for j in 0..N {
+                sum = fma::<FMA>(weights[j], terms[j][i], sum);
+            }
+            let base = if let Some(x) = x { x[i] } else { 0.0 };
+            *place = MaybeUninit::new(fma::<FMA>(factors.one(i), sum, base));
         }
     }
 }
 
-/// The combination of slices of `n` rows.
+/// The combination of at most [`MOST`] slices of `n` rows.
 #[cfg(feature = "flex")]
 pub(crate) fn combined(x: Option<&[f32]>, factor: Factor<'_>, terms: &[(f32, &[f32])]) -> Vec<f32> {
-    let size = terms[0].1.len();
-    let factors: Vec<f32> = match factor {
-        Factor::Same(h) | Factor::Each(&[h]) => vec![h as f32],
-        Factor::Each(h) => {
-            let d = size.checked_div(h.len()).unwrap_or(0);
-            let mut factors = Vec::with_capacity(size);
-            h.iter().for_each(|h| factors.extend(std::iter::repeat_n(*h as f32, d)));
-            factors
-        }
+    let (now, later) = terms.split_at(terms.len().min(MOST));
+    let first = match now.len() {
+        1 => few::<1>(x, factor, now),
+        2 => few::<2>(x, factor, now),
+        3 => few::<3>(x, factor, now),
+        4 => few::<4>(x, factor, now),
+        5 => few::<5>(x, factor, now),
+        6 => few::<6>(x, factor, now),
+        7 => few::<7>(x, factor, now),
+        _ => few::<MOST>(x, factor, now),
     };
+    if later.is_empty() { first } else { combined(Some(&first), factor, later) }
+}
+
+#[cfg(feature = "flex")]
+fn few<const N: usize>(x: Option<&[f32]>, factor: Factor<'_>, terms: &[(f32, &[f32])]) -> Vec<f32> {
+    let size = terms[0].1.len();
+    let spread: Vec<f32>;
+    let factors = match factor {
+        Factor::Same(h) | Factor::Each(&[h]) => Factors::Same(h as f32),
+        Factor::Each(h) => match size.checked_div(h.len()).unwrap_or(0) {
+            d @ (1 | 2 | 4 | 8) => Factors::Rows(h, d),
+            d if d.is_multiple_of(BLOCK) && PIECE.is_multiple_of(d) => Factors::Rows(h, d),
+            d => {
+                spread = h.iter().flat_map(|h| std::iter::repeat_n(*h as f32, d)).collect();
+                Factors::Each(&spread)
+            }
+        },
+    };
+    let weights: [f32; N] = std::array::from_fn(|j| terms[j].0);
     let piece = |first: usize, out: &mut [MaybeUninit<f32>]| {
-        dispatch(Combine { x, factors: &factors, terms, first, out });
+        let at = first..first + out.len();
+        let factors = match factors {
+            Factors::Same(h) => Factors::Same(h),
+            Factors::Rows(h, d) => Factors::Rows(&h[first.div_euclid(d)..], d),
+            Factors::Each(h) => Factors::Each(&h[at.clone()]),
+        };
+        let terms: [&[f32]; N] = std::array::from_fn(|j| &terms[j].1[at.clone()]);
+        dispatch(Combine { x: x.map(|x| &x[at]), factors, weights, terms, out });
     };
     let fill = |out: &mut [MaybeUninit<f32>]| match worth_threads(size) {
         false => piece(0, out),
@@ -217,107 +316,4 @@ pub(crate) fn combined(x: Option<&[f32]>, factor: Factor<'_>, terms: &[(f32, &[f
     };
     // SAFETY: the pieces make up all of the slice, and each is written block by block.
     unsafe { filled(size, fill) }
-}
-
-#[cfg(feature = "flex")]
-struct Norms<'a> {
-    error: &'a [f32],
-    ends: [&'a [f32]; 2],
-    scale: (f32, f32),
-    columns: usize,
-}
-
-#[cfg(feature = "flex")]
-impl Loop for Norms<'_> {
-    type Output = Vec<f64>;
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> Vec<f64> {
-        let Self { error, ends: [x, y], scale, columns } = self;
-        let rows = error.len() / columns;
-        let mut squares = Vec::with_capacity(rows);
-        // Narrow rows are divided many at a time, and then added up.
-        let narrow = if columns < LANES { ratios::<FMA>(error, x, y, scale) } else { Vec::new() };
-        for row in 0..rows {
-            let at = row * columns..(row + 1) * columns;
-            if columns < LANES {
-                let mut sum = 0.0;
-                for ratio in &narrow[at] {
-                    sum = fma::<FMA>(*ratio, *ratio, sum);
-                }
-                squares.push(f64::from(sum));
-            } else {
-                squares.push(square::<FMA>(&error[at.clone()], &x[at.clone()], &y[at], scale));
-            }
-        }
-        for square in &mut squares {
-            *square = (*square / columns as f64).sqrt();
-        }
-        squares
-    }
-}
-
-/// `e / (a + r max(|x|, |y|))`.
-#[cfg(feature = "flex")]
-#[inline(always)]
-fn ratio<const FMA: bool>(e: f32, x: f32, y: f32, (a, r): (f32, f32)) -> f32 {
-    let (x, y) = (x.abs(), y.abs());
-    e / fma::<FMA>(r, if x > y { x } else { y }, a)
-}
-
-#[cfg(feature = "flex")]
-#[inline(always)]
-fn ratios<const FMA: bool>(e: &[f32], x: &[f32], y: &[f32], scale: (f32, f32)) -> Vec<f32> {
-    let mut out = vec![0.0; e.len()];
-    let (x, y, places) = (&x[..e.len()], &y[..e.len()], &mut out[..e.len()]);
-    for i in 0..e.len() {
-        places[i] = ratio::<FMA>(e[i], x[i], y[i], scale);
-    }
-    out
-}
-
-/// The sum of squared ratios of one row: lanes in f32 over parts that are added in f64.
-#[cfg(feature = "flex")]
-#[inline(always)]
-fn square<const FMA: bool>(e: &[f32], x: &[f32], y: &[f32], scale: (f32, f32)) -> f64 {
-    const PART: usize = 64 * LANES;
-    let mut total = 0.0;
-    let mut first = 0;
-    while first < e.len() {
-        let part = first..(first + PART).min(e.len());
-        let (e, x, y) = (&e[part.clone()], &x[part.clone()], &y[part]);
-        let ((es, e), (xs, x)) = (e.as_chunks::<LANES>(), x.as_chunks::<LANES>());
-        let (ys, y) = y.as_chunks::<LANES>();
-        let (xs, ys) = (&xs[..es.len()], &ys[..es.len()]);
-        let mut sums = [0.0f32; LANES];
-        for i in 0..es.len() {
-            for l in 0..LANES {
-                let ratio = ratio::<FMA>(es[i][l], xs[i][l], ys[i][l], scale);
-                sums[l] = fma::<FMA>(ratio, ratio, sums[l]);
-            }
-        }
-        for l in 0..e.len() {
-            let ratio = ratio::<FMA>(e[l], x[l], y[l], scale);
-            sums[l] = fma::<FMA>(ratio, ratio, sums[l]);
-        }
-        let mut sum = 0.0;
-        for lane in sums {
-            sum += lane;
-        }
-        total += f64::from(sum);
-        first += PART;
-    }
-    total
-}
-
-/// The norms of slices of rows of `columns` elements.
-#[cfg(feature = "flex")]
-pub(crate) fn norms(
-    error: &[f32],
-    ends: [&[f32]; 2],
-    (absolute, relative): (f64, f64),
-    columns: usize,
-) -> Vec<f64> {
-    let scale = (absolute as f32, relative as f32);
-    dispatch(Norms { error, ends, scale, columns: columns.max(1) })
 }

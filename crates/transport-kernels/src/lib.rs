@@ -8,7 +8,8 @@
 //! | [`convolution`] | convolutions of planes and their transposes, with gradients |
 //! | [`patches`] | 3 × 3 neighbourhoods of pixels, with gradients |
 //! | [`group_norm`](mod@group_norm) | group normalisation with scale, shift and SiLU, with gradients |
-//! | [`combination`] | linear combinations and weighted norms by rows, for solvers |
+//! | [`combination`], [`norms`] | linear combinations and weighted norms by rows, for solvers |
+//! | [`softmax`](mod@softmax) | weights by rows |
 //! | [`adamw`] | one pass of AdamW, clipping and averaging; sums and norms of gradients |
 //! | [`embedding`] | sines and cosines of times |
 //! | [`composed`] | all of [`ops`] from Burn's own operations |
@@ -50,13 +51,16 @@ mod layer;
 mod mask;
 mod math;
 pub mod monotone;
+pub mod norms;
 pub mod ops;
 pub mod patches;
 mod simd;
+pub mod softmax;
 
 pub use activation::Activation;
 pub use mask::Mask;
 pub use monotone::{Monotone, Way};
+pub use softmax::softmax;
 
 /// Names the environment variable that turns the kernels off.
 pub const VARIABLE: &str = "TRANSPORT_KERNELS";

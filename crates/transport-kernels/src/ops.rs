@@ -14,6 +14,12 @@ pub(crate) fn takes_kernels<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && crate::extension::on_flex(&x.device()) && crate::enabled()
 }
 
+/// Whether a tensor takes the kernels that have no gradient.
+#[cfg(feature = "flex")]
+pub(crate) fn takes_plain<const D: usize>(x: &Tensor<D>) -> bool {
+    takes_kernels(x) && !x.device().is_autodiff()
+}
+
 /// `f(x)`, element by element.
 ///
 /// # Example

@@ -3,34 +3,40 @@
 //! Row `i` is the stream of sample `i`: blocks 0, 1, … in order, two draws each. Lanes and threads
 //! take blocks as they come; no number depends on which lane or thread made it.
 
-use super::normal::pair;
 use super::philox::philox4x32_lanes;
+use super::{double, single};
 use rayon::prelude::*;
 
-/// Blocks that are made at once.
-const LANES: usize = 16;
+/// Blocks that are made at once: several vectors, so that one's operations fill the others' waits.
+const LANES: usize = 32;
 /// Fewer blocks than this are made one by one.
 const FEW: usize = 4;
 /// Draws that are worth a thread.
 const GRAIN: usize = 1 << 13;
 
-/// A draw's representation.
-pub(super) trait Draw: Copy + Send {
-    /// The draw, rounded.
-    fn from_f64(value: f64) -> Self;
+/// A float that normal draws are made in: `f32` or `f64`. The same draws, up to rounding.
+pub trait Draw: FromBlock + Copy + Default + Send {}
+
+impl Draw for f64 {}
+impl Draw for f32 {}
+
+/// What closes [`Draw`].
+pub trait FromBlock: Sized {
+    /// The two draws of a block, each word the low half of its lane.
+    fn pair(words: [u64; 4]) -> (Self, Self);
 }
 
-impl Draw for f64 {
+impl FromBlock for f64 {
     #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value
+    fn pair(words: [u64; 4]) -> (Self, Self) {
+        double::pair(words)
     }
 }
 
-impl Draw for f32 {
+impl FromBlock for f32 {
     #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value as Self
+    fn pair(words: [u64; 4]) -> (Self, Self) {
+        single::pair(words)
     }
 }
 
@@ -45,7 +51,7 @@ pub(super) struct Source {
 
 /// Fills rows of `d` draws, one sample each, on as many threads as they are worth.
 pub(super) fn normal_rows<T: Draw>(source: Source, d: usize, out: &mut [T]) {
-    if out.len() < 2 * GRAIN {
+    if out.len() < 2 * GRAIN || rayon::current_num_threads() == 1 {
         return vectorised(source, d, out);
     }
     let rows = (GRAIN / d.max(1)).max(1);
@@ -84,91 +90,111 @@ fn normal_blocks<T: Draw>(source: Source, d: usize, out: &mut [T]) {
     if out.is_empty() {
         return;
     }
-    let mut place = Place { source, d, row: 0, pair: 0 };
     let total = (out.len() / d) * d.div_ceil(2);
     let mut done = 0;
-    while total - done >= LANES {
-        let (counters, start) = (place.counters::<LANES>(LANES), place);
-        place.advance(LANES);
-        let (a, b) = pairs(philox4x32_lanes(counters, source.key));
-        if d.is_multiple_of(2) {
-            let target = &mut out[2 * done..2 * (done + LANES)];
-            for (l, two) in target.chunks_exact_mut(2).enumerate() {
-                two[0] = T::from_f64(a[l]);
-                two[1] = T::from_f64(b[l]);
+    if total >= FEW {
+        let mut places = Places::<LANES>::new(source, d, 0);
+        while total - done >= FEW {
+            let (a, b) = pairs::<T, LANES>(philox4x32_lanes(places.counters(), source.key));
+            let count = LANES.min(total - done);
+            match count == LANES {
+                true => store(done, (&a, &b), d, out),
+                false => store(done, (&a[..count], &b[..count]), d, out),
             }
-        } else {
-            start.store(&a, &b, out);
+            places.advance();
+            done += count;
         }
-        done += LANES;
     }
-    let rest = total - done;
-    if rest >= FEW {
-        let (a, b) = pairs(philox4x32_lanes(place.counters::<LANES>(rest), source.key));
-        place.store(&a[..rest], &b[..rest], out);
-    } else {
-        for _ in 0..rest {
-            let (a, b) = pairs(philox4x32_lanes(place.counters::<1>(1), source.key));
-            place.store(&a, &b, out);
-            place.advance(1);
-        }
+    while done < total {
+        let counters = Places::<1>::new(source, d, done).counters();
+        let (a, b) = pairs::<T, 1>(philox4x32_lanes(counters, source.key));
+        store(done, (&a, &b), d, out);
+        done += 1;
     }
 }
 
 #[inline(always)]
-fn pairs<const L: usize>(words: [[u32; L]; 4]) -> ([f64; L], [f64; L]) {
-    let (mut a, mut b, mut l) = ([0.0; L], [0.0; L], 0);
+fn pairs<T: Draw, const L: usize>(words: [[u64; L]; 4]) -> ([T; L], [T; L]) {
+    let (mut a, mut b, mut l) = ([T::default(); L], [T::default(); L], 0);
     while l < L {
-        (a[l], b[l]) = pair([words[0][l], words[1][l], words[2][l], words[3][l]]);
+        (a[l], b[l]) = T::pair([words[0][l], words[1][l], words[2][l], words[3][l]]);
         l += 1;
     }
     (a, b)
 }
 
-/// A block's place in the rows: its row, and its pair of columns.
-#[derive(Clone, Copy)]
-struct Place {
-    source: Source,
-    d: usize,
-    row: usize,
-    pair: usize,
+/// Writes the pairs of blocks from `first` on; the second draw of a row's last pair is dropped when
+/// `d` is odd.
+#[inline(always)]
+fn store<T: Draw>(first: usize, (a, b): (&[T], &[T]), d: usize, out: &mut [T]) {
+    if d.is_multiple_of(2) {
+        // Whole arrays, when there are: their length is known to the compiler.
+        let target = &mut out[2 * first..2 * (first + a.len())];
+        for l in 0..a.len() {
+            target[2 * l] = a[l];
+            target[2 * l + 1] = b[l];
+        }
+        return;
+    }
+    let width = d.div_ceil(2);
+    let (mut row, mut pair) = (first.div_euclid(width), first % width);
+    for (a, b) in a.iter().zip(b) {
+        let place = row * d + 2 * pair;
+        out[place] = *a;
+        pair += 1;
+        if pair < width {
+            out[place + 1] = *b;
+        } else {
+            (row, pair) = (row + 1, 0);
+        }
+    }
 }
 
-impl Place {
-    #[inline(always)]
-    fn advance(&mut self, blocks: usize) {
-        self.pair += blocks;
-        while self.pair >= self.d.div_ceil(2) {
-            self.pair -= self.d.div_ceil(2);
-            self.row += 1;
-        }
-    }
+/// Where the next `L` blocks are: their samples, and their pairs of columns.
+struct Places<const L: usize> {
+    source: Source,
+    /// Pairs of columns in a row.
+    width: u64,
+    samples: [u64; L],
+    pairs: [u64; L],
+}
 
-    /// The counters of the next `count ≤ L` blocks; the lanes beyond repeat the last.
+impl<const L: usize> Places<L> {
     #[inline(always)]
-    fn counters<const L: usize>(mut self, count: usize) -> [[u32; L]; 4] {
-        let [mut low, mut high, mut block] = [[0; L]; 3];
-        for (l, ((low, high), block)) in low.iter_mut().zip(&mut high).zip(&mut block).enumerate() {
-            let sample = self.source.sample + self.row as u64;
-            (*low, *high) = (sample as u32, (sample >> 32) as u32);
-            *block = self.source.block.wrapping_add(self.pair as u32);
-            if l + 1 < count {
-                self.advance(1);
+    fn new(source: Source, d: usize, first: usize) -> Self {
+        let (width, first) = (d.div_ceil(2) as u64, first as u64);
+        let mut sample = source.sample + first.div_euclid(width);
+        let mut pair = first % width;
+        let (mut samples, mut pairs) = ([0; L], [0; L]);
+        for l in 0..L {
+            (samples[l], pairs[l]) = (sample, pair);
+            pair += 1;
+            if pair == width {
+                (sample, pair) = (sample + 1, 0);
             }
         }
-        [low, high, [self.source.step; L], block]
+        Self { source, width, samples, pairs }
     }
 
-    /// Writes pairs from here on; the second draw of a row's last pair is dropped when `d` is odd.
     #[inline(always)]
-    fn store<T: Draw>(mut self, a: &[f64], b: &[f64], out: &mut [T]) {
-        for (a, b) in a.iter().zip(b) {
-            let column = 2 * self.pair;
-            out[self.row * self.d + column] = T::from_f64(*a);
-            if column + 1 < self.d {
-                out[self.row * self.d + column + 1] = T::from_f64(*b);
-            }
-            self.advance(1);
+    fn counters(&self) -> [[u64; L]; 4] {
+        let (mut high, mut block) = ([0; L], [0; L]);
+        for l in 0..L {
+            high[l] = self.samples[l] >> 32;
+            block[l] = self.source.block as u64 + self.pairs[l];
+        }
+        [self.samples, high, [self.source.step as u64; L], block]
+    }
+
+    /// `L` blocks on.
+    #[inline(always)]
+    fn advance(&mut self) {
+        let (rows, rest) = ((L as u64).div_euclid(self.width), L as u64 % self.width);
+        for l in 0..L {
+            let pair = self.pairs[l] + rest;
+            let over = pair >= self.width;
+            self.pairs[l] = if over { pair - self.width } else { pair };
+            self.samples[l] += rows + over as u64;
         }
     }
 }
@@ -177,10 +203,13 @@ impl Place {
 mod tests {
     use crate::Noise;
 
+    const SHAPES: [(usize, usize); 10] =
+        [(1, 1), (3, 1), (40, 1), (7, 2), (5, 3), (9, 31), (2, 64), (3000, 7), (50, 2), (33, 66)];
+
     /// Lanes, tails, odd widths and threads give the numbers of the stream, drawn pair by pair.
     #[test]
     fn rows_are_the_streams_to_the_bit() {
-        for (n, d) in [(1, 1), (3, 1), (40, 1), (7, 2), (5, 3), (9, 31), (2, 64), (3000, 7)] {
+        for (n, d) in SHAPES {
             let noise = Noise::new(8, n).at_step(3);
             let values = noise.normal_values(d);
             for (row, got) in values.chunks(d).enumerate() {
@@ -191,6 +220,35 @@ mod tests {
                     assert!(two.len() == 1 || two[1] == b, "row {row} of [{n}, {d}]");
                 }
             }
+        }
+    }
+
+    /// One path in both precisions: the block at a place is the same, whatever lane makes it.
+    #[test]
+    fn rows_in_single_precision_are_those_in_double() {
+        for (n, d) in SHAPES {
+            let noise = Noise::new(8, n + 9).at_step(3).rows(9..n + 9);
+            let (double, mut single) = (noise.normal_values(d), vec![0f32; n * d]);
+            noise.fill_normal(d, &mut single);
+            for (i, (a, b)) in single.iter().zip(&double).enumerate() {
+                assert!((f64::from(*a) - b).abs() < 2.5e-6, "{a}, {b} at {i} of [{n}, {d}]");
+            }
+            // A row alone, made by other lanes, has the same bits.
+            let (last, mut row) = (noise.rows(n - 1..n), vec![0f32; d]);
+            last.fill_normal(d, &mut row);
+            assert_eq!(single[(n - 1) * d..], row, "[{n}, {d}]");
+        }
+    }
+
+    /// Counters whose low word is about to run over, and a block that does.
+    #[test]
+    fn samples_beyond_32_bits_have_their_own_draws() {
+        let mut noise = Noise::new(8, 40);
+        noise.index = (1 << 32) - 20..(1 << 32) + 20;
+        let values = noise.normal_values(6);
+        for (row, got) in values.chunks(6).enumerate() {
+            let mut stream = noise.stream(row);
+            got.chunks(2).for_each(|two| assert_eq!((two[0], two[1]), stream.normal_pair()));
         }
     }
 

@@ -6,16 +6,18 @@
 //! Box–Muller transform, so that no draw depends on how many were rejected before it. Both are made
 //! of operations that every CPU rounds alike: lanes, threads and instruction sets change no bit.
 
+mod double;
 mod fill;
-mod normal;
 pub mod philox;
+mod single;
 mod stream;
 
+pub use fill::Draw;
 pub use stream::Stream;
 
 use crate::device::Space;
-use burn::tensor::{DType, Tensor, TensorData};
-use fill::{Draw, Source};
+use burn::tensor::{DType, Tensor};
+use fill::Source;
 use std::ops::Range;
 
 /// The draws of a range of samples at one step, for one purpose.
@@ -106,15 +108,21 @@ impl Noise {
     /// Standard normal draws, `[n, d]` row-major.
     #[must_use]
     pub fn normal_values(&self, d: usize) -> Vec<f64> {
-        self.normals(d, 0.0)
+        let mut values = vec![0.0; self.len() * d];
+        self.fill_normal(d, &mut values);
+        values
     }
 
-    fn normals<T: Draw>(&self, d: usize, zero: T) -> Vec<T> {
-        let mut values = vec![zero; self.len() * d];
+    /// [`Noise::normal_values`] in place: `f64` as they are, `f32` up to rounding (within
+    /// `5 · 2⁻²⁴` of the length of the pair that a draw belongs to).
+    ///
+    /// # Panics
+    /// When `out` does not hold `d` numbers for each sample.
+    pub fn fill_normal<T: Draw>(&self, d: usize, out: &mut [T]) {
+        assert_eq!(out.len(), self.len() * d, "{} rows of {d} numbers", self.len());
         let key = [self.key as u32, (self.key >> 32) as u32];
         let source = Source { key, step: self.step, sample: self.index.start, block: 0 };
-        fill::normal_rows(source, d, &mut values);
-        values
+        fill::normal_rows(source, d, out);
     }
 
     /// Uniform draws on `[0, 1)`, `[n, d]` row-major.
@@ -137,8 +145,9 @@ impl Noise {
         if space.dtype != DType::F32 {
             return space.tensor(self.normal_values(d), [self.len(), d]);
         }
-        let data = TensorData::new(self.normals(d, 0f32), [self.len(), d]);
-        Tensor::from_data(data, (&space.device, space.dtype))
+        let mut values = vec![0f32; self.len() * d];
+        self.fill_normal(d, &mut values);
+        space.tensor_f32(values, [self.len(), d])
     }
 
     /// A permutation of `0..n`, drawn from the first sample's stream (Fisher–Yates).

@@ -1,7 +1,7 @@
 //! The stream of one sample at one step: Philox blocks in order.
 
+use super::double::pair;
 use super::fill::{Source, vectorised};
-use super::normal::pair;
 use super::philox::philox4x32;
 use rand::rand_core::{Infallible, TryRng};
 
@@ -60,7 +60,7 @@ impl Stream {
 
     /// Two independent standard normal draws from one block's worth of bits (Box & Muller, 1958).
     pub fn normal_pair(&mut self) -> (f64, f64) {
-        pair([self.word(), self.word(), self.word(), self.word()])
+        pair([self.word(), self.word(), self.word(), self.word()].map(u64::from))
     }
 
     /// One standard normal draw.

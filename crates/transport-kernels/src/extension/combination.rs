@@ -1,7 +1,11 @@
-//! [`crate::combination`] on the tensors of Flex.
+//! [`crate::combination`], [`crate::norms`] and [`crate::softmax`](mod@crate::softmax) on the
+//! tensors of Flex.
 
 use super::{Flat, tensor, values};
-use crate::combination::{Factor, combined, norms};
+use crate::combination::{Factor, combined};
+use crate::norms::{Finite, norms};
+use crate::simd::dispatch;
+use crate::softmax::weights;
 use burn::backend::Flex;
 use burn::tensor::Tensor;
 use std::borrow::Cow;
@@ -34,4 +38,13 @@ pub(crate) fn scaled_norms(
     let columns = error.dims()[1];
     let (error, [x, y]) = (flat(error), ends.map(flat));
     norms(&values(&error), [&values(&x), &values(&y)], tolerance, columns)
+}
+
+pub(crate) fn is_finite(x: &Tensor<2>) -> bool {
+    dispatch(Finite(&values(&flat(x))))
+}
+
+pub(crate) fn softmax(x: &Tensor<2>) -> Tensor<2> {
+    let (shape, x) = (x.dims(), flat(x));
+    Tensor::from_primitive::<Flex>(tensor(weights(&values(&x), shape[1]), shape))
 }

@@ -1,9 +1,10 @@
-//! Combinations and norms against sums in f64, and against themselves in chunks.
+//! Combinations against sums in f64, and against themselves in chunks.
 
 use crate::spaces;
 use burn::tensor::{DType, Tensor};
 use transport_core::{Noise, Space, device::to_host};
-use transport_kernels::combination::{Factor, combine, composed, scaled_norms};
+use transport_kernels::combination::{Factor, combine, composed};
+use transport_kernels::norms::scaled_norms;
 
 const WEIGHTS: [f64; 3] = [0.25, -1.5, 3.0];
 
@@ -23,7 +24,10 @@ fn epsilon(space: &Space) -> f64 {
 #[test]
 fn a_combination_is_its_sum() {
     for space in spaces() {
-        for shape in [[1, 1], [3, 2], [40, 7], [5, 64], [1, 700], [700, 300]] {
+        // A width for each kind of factor: 1, 2, 4, 8 side by side in a block, whole blocks, any.
+        let narrow = [[1, 1], [77, 1], [3, 2], [99, 2], [35, 4], [21, 8], [40, 7], [33, 16]];
+        let wide = [[5, 64], [9, 32], [3, 96], [1, 700], [700, 300], [3000, 64]];
+        for shape in narrow.into_iter().chain(wide) {
             let (x, terms) = (random(1, shape, &space), terms(shape, &space));
             let each: Vec<f64> = (0..shape[0]).map(|i| 0.1 + 0.01 * (i % 17) as f64).collect();
             for (factor, h) in [(Factor::Same(0.3), None), (Factor::Each(&each), Some(&each))] {
@@ -44,6 +48,24 @@ fn a_combination_is_its_sum() {
     }
 }
 
+/// As many terms as there are loops for, and more: those are added up in parts.
+#[test]
+fn any_number_of_terms_adds_up() {
+    for space in spaces() {
+        for count in 1..=19 {
+            let shape = [11, 5];
+            let (x, h): (_, Vec<f64>) =
+                (random(50, shape, &space), (0..11).map(|i| 0.2 + 0.1 * f64::from(i)).collect());
+            let terms: Vec<_> = (0..count).map(|seed| random(seed, shape, &space)).collect();
+            let weights: Vec<f64> = (0..count).map(|k| 1.0 - 0.3 * k as f64).collect();
+            let found = combine(Some(&x), Factor::Each(&h), &weights, &terms);
+            let expected = composed(Some(&x), Factor::Each(&h), &weights, &terms);
+            let gap = to_host((found - expected).abs().max())[0];
+            assert!(gap <= 400.0 * epsilon(&space), "{count} terms: {gap}");
+        }
+    }
+}
+
 /// With the order of rows and columns of terms that are views, and with gradients.
 #[test]
 fn views_and_gradients_take_the_same_value() {
@@ -59,38 +81,6 @@ fn views_and_gradients_take_the_same_value() {
         let y = combine(Some(&x), Factor::Same(0.5), &[4.0], std::slice::from_ref(&x));
         let slope = to_host(x.grad(&y.sum().backward()).unwrap());
         assert!(slope.iter().all(|s| *s == 3.0), "{slope:?}");
-    }
-}
-
-#[test]
-fn norms_are_those_of_the_rows() {
-    for space in spaces() {
-        for shape in [[4, 1], [9, 2], [3, 70], [1, 5000]] {
-            let [e, x, y] = [1, 2, 3].map(|seed| random(seed, shape, &space));
-            let found = scaled_norms(&e, [&x, &y], (1e-3, 0.1));
-            let [e, x, y] = [e, x, y].map(to_host);
-            for (row, found) in found.into_iter().enumerate() {
-                let square = |i: usize| {
-                    (e[i] / (1e-3 + 0.1 * x[i].abs().max(y[i].abs()))).powi(2) / shape[1] as f64
-                };
-                let all = row * shape[1]..(row + 1) * shape[1];
-                let expected = all.map(square).sum::<f64>().sqrt();
-                let bound = 100.0 * epsilon(&space) * expected;
-                assert!((found - expected).abs() <= bound, "{shape:?}: {found}, {expected}");
-            }
-        }
-    }
-}
-
-#[test]
-fn what_is_not_finite_gives_norms_that_are_not() {
-    for space in spaces() {
-        for bad in [f64::NAN, f64::INFINITY] {
-            let one = space.tensor(vec![1.0; 4], [2, 2]);
-            let odd = space.tensor(vec![1.0, 1.0, 1.0, bad], [2, 2]);
-            let norms = scaled_norms(&odd, [&one, &odd], (1e-3, 0.1));
-            assert!((norms[0] - 1.0 / 0.101).abs() < 1e-4 && !norms[1].is_finite(), "{norms:?}");
-        }
     }
 }
 

@@ -8,7 +8,9 @@ mod embedding;
 mod group_norm;
 mod layers;
 mod monotone;
+mod norms;
 mod patches;
+mod softmax;
 
 use transport_core::{Space, device};
 

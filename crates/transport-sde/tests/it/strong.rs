@@ -178,7 +178,7 @@ impl SdeMethod for MistakenArea {
         path: &Increment,
     ) -> Tensor<2> {
         let doubled = path.area().mul_scalar(2.0);
-        Shark.step(sde, x, span, &Increment { dw: path.dw.clone(), dh: Some(doubled) })
+        Shark.step(sde, x, span, &Increment::new(path.dw(), Some(doubled)))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::space;
 use transport_core::device::to_host;
-use transport_core::{Interval, Noise, Times};
+use transport_core::{Interval, Noise, Space, Times};
 use transport_sde::method::sde::{BrownianTree, Increment, Span, TreeError};
 
 const N: usize = 40_000;
@@ -18,7 +18,7 @@ fn tree(n: usize, dim: usize, tolerance: f64) -> BrownianTree {
 }
 
 fn host(path: &Increment) -> (Vec<f64>, Vec<f64>) {
-    (to_host(path.dw.clone()), to_host(path.area()))
+    (to_host(path.dw()), to_host(path.area()))
 }
 
 fn piece(tree: &BrownianTree, from: f64, to: f64) -> (Vec<f64>, Vec<f64>) {
@@ -107,7 +107,7 @@ fn areas_are_the_integral_of_the_path() {
     let (mut w, mut integral) = (vec![0.0; 100], vec![0.0; 100]);
     for k in 0..steps {
         let t = from + f64::from(k) * h;
-        let dw = to_host(walk.increment(Span::Same { t, h }, false, &space()).dw);
+        let dw = to_host(walk.increment(Span::Same { t, h }, false, &space()).dw());
         for ((w, sum), dw) in w.iter_mut().zip(&mut integral).zip(dw) {
             *sum += h * (*w + 0.5 * dw);
             *w += dw;
@@ -210,6 +210,30 @@ fn shared_steps_are_everyones_own() {
             let shared = together.increment(Span::Same { t, h }, true, &space());
             let own = apart.increment(Span::Each { t: &ts, h: &hs }, true, &space());
             assert_eq!(host(&shared), host(&own), "{n} rows of {d} from {t}");
+        }
+    }
+}
+
+/// In f32 the path is that of f64 up to rounding: `5 · 2⁻²⁴` of the length of a pair of draws (6 at
+/// most here) and a few roundings of sums of size 5 on each of the 10 levels. Its bits do not
+/// depend on the chunk.
+#[test]
+fn paths_in_single_precision_are_those_in_double() {
+    let single = Space::f32(&space().device);
+    for (n, d) in [(3, 1), (700, 2), (40, 64), (9, 3), (600, 4)] {
+        let tree = BrownianTree::new(&Noise::new(3, n), d, Interval::UNIT, 1e-3).unwrap();
+        let [mut walk, mut exact] = [tree.walk(), tree.walk()];
+        let mut part = tree.rows(1..n - 1).walk();
+        for (t, h) in [(0.0, 0.25), (0.25, 0.031), (0.281, 0.0004), (0.28, 0.7), (0.1, 0.9)] {
+            let span = Span::Same { t, h };
+            let (w, area) = host(&walk.increment(span, true, &single));
+            let (v, other) = host(&exact.increment(span, true, &space()));
+            for (a, b) in w.iter().chain(&area).zip(v.iter().chain(&other)) {
+                assert!((a - b).abs() < 6e-6, "{a}, {b}: [{n}, {d}] from {t}");
+            }
+            let own = host(&part.increment(span, true, &single));
+            let middle = d..(n - 1) * d;
+            assert_eq!(own, (w[middle.clone()].to_vec(), area[middle].to_vec()));
         }
     }
 }

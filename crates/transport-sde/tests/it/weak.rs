@@ -29,10 +29,10 @@ fn step<M: SdeMethod>(sde: &dyn Sde, x: &[f64], t: f64, h: f64) -> Vec<f64> {
     };
     let path = if x.len() == 1 {
         let dh = column((h / 12.0).sqrt(), |p| p.1);
-        Increment { dw: column(h.sqrt(), |p| p.0), dh: Some(dh) }
+        Increment::new(column(h.sqrt(), |p| p.0), Some(dh))
     } else {
         let columns = vec![column(h.sqrt(), |p| p.0), column(h.sqrt(), |p| p.1)];
-        Increment { dw: Tensor::cat(columns, 1), dh: None }
+        Increment::new(Tensor::cat(columns, 1), None)
     };
     let sde = M::bind(sde).expect("a method that fits");
     to_host(M::default().step(sde, rows(n, x), Span::Same { t, h }, &path))

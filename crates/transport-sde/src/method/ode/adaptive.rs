@@ -1,14 +1,14 @@
 //! Adaptive stepping: each row of the batch keeps its own time and its own step.
 
 use super::Counted;
-use super::control::{Clock, Stride, Tolerance, root_mean_square};
+use super::control::{Clock, Stride, Tolerance};
 use super::rows::{Rows, assemble, pick, reorder};
 use super::segment::{Mark, Segment};
 use super::tableau::Span;
 use crate::driver::{SolveError, Statistics, Stepper};
 use burn::tensor::Tensor;
 use std::fmt::Debug;
-use transport_core::{Field, Space, Times};
+use transport_core::{Field, Times};
 
 /// A one-step method that estimates the error of its step.
 pub trait AdaptiveMethod: Debug + Send + Sync {
@@ -90,12 +90,6 @@ impl Trial {
             step: self.step.pick(places),
         }
     }
-
-    /// The clocks after the step.
-    fn moved(&self, exponent: usize, longest: f64) -> Vec<Clock> {
-        let rows = self.clocks.iter().zip(&self.strides).zip(&self.ratios);
-        rows.map(|((c, s), ratio)| c.accept(*s, *ratio, exponent, longest)).collect()
-    }
 }
 
 /// An [`AdaptiveMethod`] bound to a field and a tolerance.
@@ -176,14 +170,13 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
     fn start(&mut self, k: usize, x: Tensor<2>, t: f64, length: f64) -> Result<Rows, SolveError> {
         self.segments.clear();
         let slope = self.field.eval(x.clone(), Times::Same(t));
-        let scale = self.tolerance.scale(x.clone().abs());
-        let slopes = root_mean_square(slope.clone() / scale.clone());
+        let slopes = self.tolerance.norms(&slope, [&x, &x]);
         if let Some(row) = slopes.iter().position(|size| !size.is_finite()) {
             return Err(SolveError::NotFinite { t, row, step: k + 1, evals: self.evals() });
         }
         let steps = match self.tolerance.first() {
             Some(h) => vec![h; slopes.len()],
-            None => self.first_steps(&x, &slope, scale, &slopes, t, length),
+            None => self.first_steps(&x, &slope, &slopes, t, length),
         };
         let longest = self.tolerance.longest().min(length.abs());
         let clock = |(row, h): (usize, f64)| Clock::new(row, t, h.min(longest).copysign(length));
@@ -195,26 +188,28 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
         &self,
         x: &Tensor<2>,
         slope: &Tensor<2>,
-        scale: Tensor<2>,
         slopes: &[f64],
         t: f64,
         length: f64,
     ) -> Vec<f64> {
-        let sizes = root_mean_square(x.clone() / scale.clone());
+        let sizes = self.tolerance.norms(x, [x, x]);
         let small = |(d0, d1): (&f64, &f64)| match *d0 < 1e-5 || *d1 < 1e-5 {
             true => 1e-6f64.min(length.abs()),
             false => (0.01 * d0 / d1).min(length.abs()),
         };
         let trial: Vec<f64> = sizes.iter().zip(slopes).map(small).collect();
-        let (at, by): (Vec<f64>, Vec<f64>) = trial.iter().map(|h| (t, h.copysign(length))).unzip();
-        let span = Span::each(&at, &by, &Space::of(x));
-        let ahead = span.eval(&self.field, x.clone() + span.scale(slope.clone()), 1.0);
-        let changes = root_mean_square((ahead - slope.clone()) / scale);
+        let by: Vec<f64> = trial.iter().map(|h| h.copysign(length)).collect();
+        let at = vec![t; by.len()];
+        let span = Span::each(&at, &by);
+        let there = span.combine(Some(x), &[1.0], std::slice::from_ref(slope));
+        let bend = span.eval(&self.field, there, 1.0) - slope.clone();
+        let changes = self.tolerance.norms(&bend, [x, x]);
         let length = |((h, d1), change): ((&f64, &f64), &f64)| {
             let steepest = d1.max(change / h);
             let long = match steepest <= 1e-15 {
                 true => 1e-6f64.max(1e-3 * h),
-                false => (0.01 / steepest).powf(1.0 / M::EXPONENT as f64),
+                // A root of order k.
+                false => ((0.01 / steepest).ln() / M::EXPONENT as f64).exp(),
             };
             long.min(100.0 * h)
         };
@@ -248,31 +243,34 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
     }
 
     /// Tries a step of each row, and keeps those that are exact enough.
-    fn attempt(&mut self, k: usize, rows: Rows, target: f64) -> Result<Rows, SolveError> {
-        let trial = self.trial(&rows, self.horizon.unwrap_or(target));
+    fn attempt(&mut self, k: usize, mut rows: Rows, target: f64) -> Result<Rows, SolveError> {
+        let mut trial = self.trial(&rows, self.horizon.unwrap_or(target));
+        if trial.ratios.iter().all(|ratio| *ratio <= 1.0) {
+            self.accepted += trial.ratios.len();
+            trial.clocks = std::mem::take(&mut rows.clocks);
+            return self.accept(k, trial, target);
+        }
+        trial.clocks.clone_from(&rows.clocks);
         let (kept, refused): (Vec<usize>, Vec<usize>) =
             (0..trial.ratios.len()).partition(|i| trial.ratios[*i] <= 1.0);
         self.accepted += kept.len();
         self.rejected += refused.len();
-        let mut next = Vec::new();
-        if !refused.is_empty() {
-            next.push(self.refuse(k, rows.pick(&refused), &trial, &refused)?);
-        }
+        let mut next = vec![self.refuse(k, rows.pick(&refused), &trial, &refused)?];
         if !kept.is_empty() {
             next.push(self.accept(k, trial.pick(&kept), target)?);
         }
         Ok(Rows::join(next))
     }
 
+    /// A step of each row, not yet judged; the clocks stay with the rows.
     fn trial(&self, rows: &Rows, limit: f64) -> Trial {
         let longest = self.tolerance.longest();
         let stride = |clock: &Clock| clock.stride(limit, longest);
         let strides: Vec<Stride> = rows.clocks.iter().map(stride).collect();
         let (t, h) = spans(&rows.clocks, &strides);
-        let span = Span::each(&t, &h, &Space::of(&rows.x));
-        let step = self.method.attempt(&self.field, &rows.x, &rows.slope, &span);
+        let step = self.method.attempt(&self.field, &rows.x, &rows.slope, &Span::each(&t, &h));
         let ratios = self.tolerance.ratios((&step.start, &step.end), &step.errors);
-        Trial { clocks: rows.clocks.clone(), strides, ratios, step }
+        Trial { clocks: Vec::new(), strides, ratios, step }
     }
 
     /// Leaves rows where they are, with shorter steps.
@@ -300,26 +298,27 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
             let segment = self.segment(trial.pick(&past), pick(&slope, &past));
             self.segments.push(segment);
         }
-        let clocks = trial.moved(M::EXPONENT, self.tolerance.longest());
-        for (clock, stride) in clocks.iter().zip(&trial.strides) {
+        let Trial { mut clocks, strides, ratios, step } = trial;
+        let controller = self.tolerance.controller(M::EXPONENT);
+        for ((clock, stride), ratio) in clocks.iter_mut().zip(&strides).zip(&ratios) {
+            *clock = clock.accept(*stride, *ratio, controller);
             if !clock.reached(target) {
                 self.check(k, &Clock { h: stride.h, ..*clock }, 0.0)?;
             }
         }
-        Ok(Rows { clocks, x: trial.step.end, slope })
+        Ok(Rows { clocks, x: step.end, slope })
     }
 
     fn end_slope(&self, trial: &Trial) -> Tensor<2> {
-        let (t, h) = spans(&trial.clocks, &trial.strides);
-        let end = &trial.step.end;
-        let span = Span::each(&t, &h, &Space::of(end));
-        let known = trial.step.end_slope.clone();
-        known.unwrap_or_else(|| span.eval(&self.field, end.clone(), 1.0))
+        trial.step.end_slope.clone().unwrap_or_else(|| {
+            let (t, h) = spans(&trial.clocks, &trial.strides);
+            Span::each(&t, &h).eval(&self.field, trial.step.end.clone(), 1.0)
+        })
     }
 
     fn segment(&self, trial: Trial, slope: Tensor<2>) -> Segment {
         let (t, h) = spans(&trial.clocks, &trial.strides);
-        let span = Span::each(&t, &h, &Space::of(&slope));
+        let span = Span::each(&t, &h);
         let mark = |(clock, stride): (&Clock, &Stride)| {
             let (Clock { row, t, .. }, Stride { h, end }) = (*clock, *stride);
             Mark { row, t, h, end }
@@ -357,7 +356,7 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
 }
 
 fn spans(clocks: &[Clock], strides: &[Stride]) -> (Vec<f64>, Vec<f64>) {
-    clocks.iter().zip(strides).map(|(clock, stride)| (clock.t, stride.h)).unzip()
+    (clocks.iter().map(|clock| clock.t).collect(), strides.iter().map(|s| s.h).collect())
 }
 
 impl<M: AdaptiveMethod> Stepper for Adaptive<'_, M> {

@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! ‖e‖ = √(mean over coordinates of (eᵢ / (atol + rtol max(|xᵢ(t)|, |xᵢ(t+h)|)))²)  ≤ 1 accepts
-//! h ← h · 0.9 ‖e‖^{−α} ‖e_prev‖^{β},    α = 1/k − ¾β,  β = 1/(5k),  ‖e‖ = O(hᵏ)
+//! h ← h · 0.9 ‖e‖^{−α} ‖e_prev‖^{β},    α = 1/k − ¾β,  ‖e‖ = O(hᵏ)
 //! ```
+//!
+//! `β = 1/(5k)` unless [`Tolerance::integral`] makes it 0.
 //!
 //! # References
 //! Hairer, Nørsett & Wanner (1993), §II.4 (first step, norm); Hairer & Wanner (1996), §IV.2 (PI).
 
 use burn::tensor::Tensor;
-use transport_core::device::to_host;
-use transport_kernels::combination::scaled_norms;
+use transport_kernels::norms::scaled_norms;
 
 /// How exact an adaptive solution has to be, and how long it may try.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Tolerance {
     max_steps: usize,
     max_step: f64,
     first_step: Option<f64>,
+    /// `β k`.
+    memory: f64,
 }
 
 /// A tolerance that cannot be met by any step.
@@ -57,8 +60,23 @@ impl Tolerance {
         if !(atol > 0.0 && atol.is_finite()) {
             return refuse("atol", atol, "finite and above 0");
         }
-        let max_steps = Self::MAX_STEPS;
-        Ok(Self { rtol, atol, max_steps, max_step: f64::INFINITY, first_step: None })
+        let (max_steps, max_step) = (Self::MAX_STEPS, f64::INFINITY);
+        Ok(Self { rtol, atol, max_steps, max_step, first_step: None, memory: 0.2 })
+    }
+
+    /// With an integral controller: the last error alone chooses the next step, `β = 0`, as in most
+    /// libraries. Where the error changes slowly the steps are longer, and the error is nearer to
+    /// the tolerance; where stability limits them, more of them are refused.
+    ///
+    /// # Example
+    /// ```
+    /// use transport_sde::method::ode::Tolerance;
+    /// let tolerance = Tolerance::new(1e-5, 1e-5).unwrap();
+    /// assert_ne!(tolerance.integral(), tolerance);
+    /// ```
+    #[must_use]
+    pub fn integral(self) -> Self {
+        Self { memory: 0.0, ..self }
     }
 
     /// With a budget of steps, refused ones included, for each row.
@@ -109,9 +127,15 @@ impl Tolerance {
         self.first_step
     }
 
-    /// `atol + rtol |x|`.
-    pub(crate) fn scale(&self, size: Tensor<2>) -> Tensor<2> {
-        size.mul_scalar(self.rtol).add_scalar(self.atol)
+    /// The exponents for errors that are `O(hᵏ)`.
+    pub(crate) fn controller(&self, k: usize) -> Controller {
+        let beta = self.memory / k as f64;
+        Controller { alpha: 1.0 / k as f64 - 0.75 * beta, beta, longest: self.max_step }
+    }
+
+    /// `‖e‖` of each row over a step between two states.
+    pub(crate) fn norms(&self, e: &Tensor<2>, ends: [&Tensor<2>; 2]) -> Vec<f64> {
+        scaled_norms(e, ends, (self.atol, self.rtol))
     }
 
     /// `‖e‖` of each row: one estimate as it is, two as `e₁²/√(e₁² + e₂²/100)`.
@@ -120,8 +144,7 @@ impl Tolerance {
         (start, end): (&Tensor<2>, &Tensor<2>),
         errors: &[Tensor<2>],
     ) -> Vec<f64> {
-        let norm = |e: &Tensor<2>| scaled_norms(e, [start, end], (self.atol, self.rtol));
-        let norms: Vec<Vec<f64>> = errors.iter().map(norm).collect();
+        let norms: Vec<Vec<f64>> = errors.iter().map(|e| self.norms(e, [start, end])).collect();
         match norms.as_slice() {
             [fine, coarse] => fine.iter().zip(coarse).map(|(f, c)| blend(*f, *c)).collect(),
             _ => norms.into_iter().next().unwrap_or_default(),
@@ -143,9 +166,12 @@ fn blend(fine: f64, coarse: f64) -> f64 {
     }
 }
 
-/// `√(mean of squares)` of each row.
-pub(crate) fn root_mean_square(x: Tensor<2>) -> Vec<f64> {
-    to_host((x.clone() * x).mean_dim(1)).into_iter().map(f64::sqrt).collect()
+/// `α` and `β`, and the longest step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Controller {
+    alpha: f64,
+    beta: f64,
+    longest: f64,
 }
 
 /// One row's own clock.
@@ -159,7 +185,7 @@ pub(crate) struct Clock {
     pub(crate) h: f64,
     /// Steps tried so far.
     pub(crate) steps: usize,
-    /// `‖e‖` of the last accepted step.
+    /// `ln ‖e‖` of the last accepted step.
     pub(crate) error: f64,
     /// Whether the last step was refused.
     pub(crate) refused: bool,
@@ -174,9 +200,12 @@ pub(crate) struct Stride {
     pub(crate) end: f64,
 }
 
+/// `ln 10⁻⁴`: no error is taken to have been smaller.
+const LEAST: f64 = -9.210_340_371_976_182;
+
 impl Clock {
     pub(crate) fn new(row: usize, t: f64, h: f64) -> Self {
-        Self { row, t, h, steps: 0, error: 1e-4, refused: false }
+        Self { row, t, h, steps: 0, error: LEAST, refused: false }
     }
 
     /// Whether it stands at `target` or past it.
@@ -201,17 +230,20 @@ impl Clock {
     }
 
     /// After a step that is kept. One that was cut short by the limit does not shorten the next.
-    pub(crate) fn accept(&self, stride: Stride, ratio: f64, exponent: usize, longest: f64) -> Self {
-        let (beta, ratio) = (0.2 / exponent as f64, ratio.max(1e-10));
-        let alpha = 1.0 / exponent as f64 - 0.75 * beta;
-        let most = if self.refused { 1.0 } else { 10.0 };
-        let factor = (0.9 * ratio.powf(-alpha) * self.error.powf(beta)).clamp(0.2, most);
+    pub(crate) fn accept(
+        &self,
+        stride: Stride,
+        ratio: f64,
+        Controller { alpha, beta, longest }: Controller,
+    ) -> Self {
+        let (most, error) = (if self.refused { 1.0 } else { 10.0 }, ratio.max(1e-10).ln());
+        let factor = (0.9 * (beta * self.error - alpha * error).exp()).clamp(0.2, most);
         let cut = stride.h.abs() < self.h.abs();
         let length = (factor * stride.h).abs().max(if cut { self.h.abs() } else { 0.0 });
         Self {
             t: stride.end,
             h: length.min(longest).copysign(self.h),
-            error: ratio.max(1e-4),
+            error: error.max(LEAST),
             refused: false,
             steps: self.steps + 1,
             ..*self
@@ -241,25 +273,41 @@ mod tests {
         assert_eq!(tolerance.first_step(-1.0).unwrap_err().name, "first_step");
     }
 
+    fn tolerance() -> Tolerance {
+        Tolerance::new(1e-3, 1e-3).unwrap()
+    }
+
     #[test]
     fn a_step_cut_by_the_limit_does_not_shorten_the_next() {
         let clock = Clock::new(0, 0.9, 0.5);
         let stride = clock.stride(1.0, f64::INFINITY);
         assert_eq!(stride.end, 1.0);
-        assert!(clock.accept(stride, 1e-6, 5, f64::INFINITY).h >= 0.5);
+        assert!(clock.accept(stride, 1e-6, tolerance().controller(5)).h >= 0.5);
         assert!(clock.refuse(stride, 10.0, 5).h < 0.1);
     }
 
     #[test]
     fn the_controller_aims_at_the_tolerance_in_both_directions() {
         for sign in [1.0, -1.0] {
-            let clock = Clock { error: 1.0, ..Clock::new(0, 0.0, 0.1 * sign) };
+            let clock = Clock { error: 0.0, ..Clock::new(0, 0.0, 0.1 * sign) };
             let stride = clock.stride(10.0 * sign, f64::INFINITY);
             // ‖e‖ = 2⁻⁵ at order 5: twice the step, within the safety factor and the PI term.
-            let next = clock.accept(stride, 1.0 / 32.0, 5, f64::INFINITY);
+            let next = clock.accept(stride, 1.0 / 32.0, tolerance().controller(5));
             assert!((0.15..0.2).contains(&next.h.abs()) && next.h.signum() == sign, "{}", next.h);
+            // Without that term 0.9 of it, whatever the step before.
+            for error in [0.0, LEAST] {
+                let clock = Clock { error, ..clock };
+                let next = clock.accept(stride, 1.0 / 32.0, tolerance().integral().controller(5));
+                assert!((next.h - 0.18 * sign).abs() < 1e-15, "{}", next.h);
+            }
             assert!((clock.refuse(stride, f64::NAN, 5).h - 0.01 * sign).abs() < 1e-15);
-            assert!(clock.accept(stride, 1.0, 5, 0.05).h.abs() <= 0.05);
+            let short = tolerance().max_step(0.05).unwrap();
+            assert!(clock.accept(stride, 1.0, short.controller(5)).h.abs() <= 0.05);
         }
+    }
+
+    #[test]
+    fn the_least_error_is_1e_4() {
+        assert!((LEAST.exp() - 1e-4).abs() < 1e-18);
     }
 }

@@ -26,13 +26,16 @@ impl Rows {
 
     /// Those still on the way to `target`, and those that are there.
     pub(crate) fn split(self, target: f64) -> (Option<Self>, Option<Self>) {
+        let there = self.clocks.iter().filter(|clock| clock.reached(target)).count();
+        if there == 0 {
+            return (Some(self), None);
+        }
+        if there == self.clocks.len() {
+            return (None, Some(self));
+        }
         let (there, moving): (Vec<usize>, Vec<usize>) =
             (0..self.clocks.len()).partition(|i| self.clocks[*i].reached(target));
-        match (moving.is_empty(), there.is_empty()) {
-            (false, true) => (Some(self), None),
-            (true, _) => (None, Some(self)),
-            (false, false) => (Some(self.pick(&moving)), Some(self.pick(&there))),
-        }
+        (Some(self.pick(&moving)), Some(self.pick(&there)))
     }
 
     /// The union of disjoint sets of rows, at least one.

@@ -80,16 +80,14 @@ pub enum Span<'a> {
         t: &'a [f64],
         /// Its length.
         h: &'a [f64],
-        /// `h` beside the state, `[n, 1]`.
-        column: Box<Tensor<2>>,
     },
 }
 
 impl<'a> Span<'a> {
     /// A step of its own for each row.
     #[must_use]
-    pub fn each(t: &'a [f64], h: &'a [f64], space: &Space) -> Self {
-        Self::Each { t, h, column: Box::new(space.column(h)) }
+    pub fn each(t: &'a [f64], h: &'a [f64]) -> Self {
+        Self::Each { t, h }
     }
 
     /// `v(x, t + c h)`.
@@ -100,7 +98,7 @@ impl<'a> Span<'a> {
     pub fn eval(&self, field: &dyn Field, x: Tensor<2>, c: f64) -> Tensor<2> {
         match self {
             Self::Same { t, h } => field.eval(x, Times::Same(t + c * h)),
-            Self::Each { t, h, .. } => {
+            Self::Each { t, h } => {
                 let at: Vec<f64> = t.iter().zip(*h).map(|(t, h)| t + c * h).collect();
                 field.eval(x, Times::Each(&at))
             }
@@ -112,7 +110,7 @@ impl<'a> Span<'a> {
     pub fn rows(&self, n: usize) -> (Vec<f64>, Vec<f64>) {
         match self {
             Self::Same { t, h } => (vec![*t; n], vec![*h; n]),
-            Self::Each { t, h, .. } => (t.to_vec(), h.to_vec()),
+            Self::Each { t, h } => (t.to_vec(), h.to_vec()),
         }
     }
 
@@ -149,7 +147,10 @@ impl<'a> Span<'a> {
     pub fn divide(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Same { h, .. } => x.div_scalar(*h),
-            Self::Each { column, .. } => x / (**column).clone(),
+            Self::Each { h, .. } => {
+                let column = Space::of(&x).column(h);
+                x / column
+            }
         }
     }
 
@@ -161,7 +162,10 @@ impl<'a> Span<'a> {
     pub fn scale(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Same { h, .. } => x.mul_scalar(*h),
-            Self::Each { column, .. } => x * (**column).clone(),
+            Self::Each { h, .. } => {
+                let column = Space::of(&x).column(h);
+                x * column
+            }
         }
     }
 }

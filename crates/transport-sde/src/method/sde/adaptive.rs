@@ -94,7 +94,7 @@ impl<'a, M: Embedded> AdaptiveSde<'a, M> {
             dh.extend_from_slice(area);
         }
         let dh = M::AREA.then(|| space.tensor(dh, [count, d]));
-        Increment { dw: space.tensor(dw, [count, d]), dh }
+        Increment::new(space.tensor(dw, [count, d]), dh)
     }
 
     /// Tries the pieces from `state`, and keeps those that are good enough.

@@ -25,41 +25,88 @@
 //! 6.1.6; Jelinčič, Foster & Kidger (2024), "Single-seed generation of Brownian paths and integrals
 //! for adaptive and high order SDE solvers".
 
+use burn::tensor::Tensor;
+use std::ops::{Add, Mul, Sub};
+use transport_core::{Space, noise::Draw};
+
+/// What a path is computed in: `f64`, or `f32` where it ends up in that anyway.
+pub(super) trait Real:
+    Draw + Sync + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self>
+{
+    /// A coefficient, rounded.
+    fn of(value: f64) -> Self;
+    /// A tensor of values.
+    fn tensor(values: Vec<Self>, shape: [usize; 2], space: &Space) -> Tensor<2>;
+}
+
+impl Real for f64 {
+    fn of(value: f64) -> Self {
+        value
+    }
+
+    fn tensor(values: Vec<Self>, shape: [usize; 2], space: &Space) -> Tensor<2> {
+        space.tensor(values, shape)
+    }
+}
+
+impl Real for f32 {
+    fn of(value: f64) -> Self {
+        value as Self
+    }
+
+    fn tensor(values: Vec<Self>, shape: [usize; 2], space: &Space) -> Tensor<2> {
+        space.tensor_f32(values, shape)
+    }
+}
+
 /// The value over the first `a` of an interval of length `a + b`, given its value and draws.
-pub(super) fn bridge(a: f64, b: f64, whole: &[f64], draws: &[f64], first: &mut [f64]) {
+pub(super) fn bridge<T: Real>(a: f64, b: f64, whole: &[T], draws: &[T], first: &mut [T]) {
     let (h, d) = (a + b, whole.len() / 2);
     let kappa = (a * a * a + b * b * b) / 12.0;
-    let w_of = (a / h, 6.0 * a * b / (h * h), (12.0 * a * b * kappa).sqrt() / (h * h));
+    let w_of = [a / h, 6.0 * a * b / (h * h), (12.0 * a * b * kappa).sqrt() / (h * h)].map(T::of);
     let root = (a * b / kappa).sqrt() / 12.0;
-    let h_of = (a * a / (h * h), -a * a / h * 3f64.sqrt() * root, b * root);
-    let ((w, area), (z, n)) = (whole.split_at(d), draws.split_at(d));
-    let (first_w, first_area) = first.split_at_mut(d);
+    let h_of = [a * a / (h * h), -a * a / h * 3f64.sqrt() * root, b * root].map(T::of);
+    let ((w, area), (z, n)) = (halves(whole, d), halves(draws, d));
+    let (first_w, first_area) = halves_mut(first, d);
     for j in 0..d {
-        first_w[j] = w_of.0 * w[j] + w_of.1 * area[j] + w_of.2 * z[j];
-        first_area[j] = h_of.0 * area[j] + h_of.1 * z[j] + h_of.2 * n[j];
+        first_w[j] = w_of[0] * w[j] + w_of[1] * area[j] + w_of[2] * z[j];
+        first_area[j] = h_of[0] * area[j] + h_of[1] * z[j] + h_of[2] * n[j];
     }
 }
 
 /// Turns the value over `a + b` into the value over its last `b`, given the first `a`'s.
-pub(super) fn drop_first(a: f64, b: f64, first: &[f64], whole: &mut [f64]) {
+pub(super) fn drop_first<T: Real>(a: f64, b: f64, first: &[T], whole: &mut [T]) {
     let d = whole.len() / 2;
-    let ((w1, h1), (w, area)) = (first.split_at(d), whole.split_at_mut(d));
+    let ((w1, h1), (w, area)) = (halves(first, d), halves_mut(whole, d));
+    let [all, before, half, bend] = [(a + b) / b, a / b, 0.5, 0.5 * a / b].map(T::of);
     for j in 0..d {
         let rest = w[j] - w1[j];
-        area[j] = ((a + b) * area[j] - a * h1[j] - 0.5 * (b * w1[j] - a * rest)) / b;
+        area[j] = all * area[j] - before * h1[j] - half * w1[j] + bend * rest;
         w[j] = rest;
     }
 }
 
-/// Turns the value over `a` into the value over `a + b`, given the last `b`'s.
-pub(super) fn join(a: f64, b: f64, first: &mut [f64], last: &[f64]) {
-    let d = first.len() / 2;
-    let ((w2, h2), (w, area)) = (last.split_at(d), first.split_at_mut(d));
+/// Turns the value over `a`, `(w, area)`, into the value over `a + b`, given the last `b`'s.
+pub(super) fn join<T: Real>(a: f64, b: f64, (w, area): (&mut [T], &mut [T]), last: &[T]) {
+    let d = w.len();
+    let ((w2, h2), area) = (halves(last, d), &mut area[..d]);
+    let [before, after, ahead, back] =
+        [a / (a + b), b / (a + b), 0.5 * b / (a + b), 0.5 * a / (a + b)].map(T::of);
     for j in 0..d {
-        let bend = 0.5 * (b * w[j] - a * w2[j]);
-        area[j] = (a * area[j] + b * h2[j] + bend) / (a + b);
-        w[j] += w2[j];
+        area[j] = before * area[j] + after * h2[j] + ahead * w[j] - back * w2[j];
+        w[j] = w[j] + w2[j];
     }
+}
+
+/// `[W, H]`, each of a length that the compiler sees.
+fn halves<T>(value: &[T], d: usize) -> (&[T], &[T]) {
+    let (w, area) = value.split_at(d);
+    (w, &area[..d])
+}
+
+fn halves_mut<T>(value: &mut [T], d: usize) -> (&mut [T], &mut [T]) {
+    let (w, area) = value.split_at_mut(d);
+    (w, &mut area[..d])
 }
 
 #[cfg(test)]
@@ -102,7 +149,7 @@ mod tests {
         let (mut first, mut last) = (vec![0.0; 6], whole.clone());
         bridge(a, b, &whole, &draws, &mut first);
         drop_first(a, b, &first, &mut last);
-        join(a, b, &mut first, &last);
+        join(a, b, first.split_at_mut(3), &last);
         assert!(first.iter().zip(&whole).all(|(x, y)| (x - y).abs() < 1e-13));
     }
 
@@ -112,11 +159,11 @@ mod tests {
     fn areas_are_areas() {
         // W_s = s², over [0, 1]: ΔW = 1, H = ⅓ − ½ = −1/6.
         let n = 1000;
-        let mut sum = [0.0, 0.0];
+        let mut sum = [0.0f64, 0.0];
         for k in 0..n {
             let (s, h) = (f64::from(k) / f64::from(n), 1.0 / f64::from(n));
             let piece = [(s + h).powi(2) - s * s, -h * h / 6.0];
-            join(s, h, &mut sum, &piece);
+            join(s, h, sum.split_at_mut(1), &piece);
         }
         assert!((sum[0] - 1.0).abs() < 1e-12 && (sum[1] + 1.0 / 6.0).abs() < 1e-12, "{sum:?}");
     }

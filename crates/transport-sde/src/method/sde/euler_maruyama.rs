@@ -41,6 +41,6 @@ impl SdeMethod for EulerMaruyama {
         let start = span.at(0.0);
         let b = sde.diffusion(&x, start.times());
         let drift = sde.drift(x.clone(), start.times());
-        Terms::default().drift(span, 1.0, drift).noise(&b, 1.0, path.dw.clone()).onto(&x)
+        Terms::default().drift(span, 1.0, drift).noise(&b, 1.0, path.w()).onto(&x)
     }
 }

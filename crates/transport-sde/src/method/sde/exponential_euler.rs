@@ -47,7 +47,7 @@ impl SdeMethod for ExponentialEuler {
     ) -> Tensor<2> {
         let start = span.at(0.0);
         let relaxation = |t: f64, h: f64| sde.relaxation(t, h);
-        let noise = sde.diffusion(&x, start.times()).apply(path.dw.clone());
+        let noise = sde.diffusion(&x, start.times()).apply(path.dw());
         let force = sde.force(x.clone(), start.times());
         span.scale(x, |t, h| (-relaxation(t, h)).exp())
             + span.scale(force, |t, h| h * phi(relaxation(t, h)))

@@ -39,7 +39,7 @@ impl SdeMethod for Milstein {
         span: Span<'_>,
         path: &Increment,
     ) -> Tensor<2> {
-        let (start, dw) = (span.at(0.0), path.dw.clone());
+        let (start, dw) = (span.at(0.0), path.dw());
         let t = start.times();
         let noise = sde.diffusion(&x, t).apply(dw.clone());
         let square = sde.diffusion_jvp(&x, t, noise.clone(), dw);

@@ -5,6 +5,7 @@
 //! an [`Increment`]: fresh draws, or pieces of one path from a [`BrownianTree`].
 
 mod adaptive;
+mod branch;
 mod bridge;
 mod euler_maruyama;
 mod exponential_euler;

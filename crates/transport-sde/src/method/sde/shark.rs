@@ -2,7 +2,7 @@
 
 use super::terms::Terms;
 use super::{Embedded, Increment, NoiseKind, SdeMethod, Span};
-use crate::dynamics::{AdditiveNoise, Sde};
+use crate::dynamics::{AdditiveNoise, Diffusion, Sde};
 use burn::tensor::Tensor;
 
 /// Two stages, strong order 1.5 for `b(t)`, with a smaller error constant than SRA1.
@@ -43,8 +43,33 @@ impl SdeMethod for Shark {
         span: Span<'_>,
         path: &Increment,
     ) -> Tensor<2> {
-        self.step_with_error(sde, x, span, path).0
+        let (b, slopes) = stages(sde, &x, span, path);
+        end(&b, slopes, span, path).onto(&x)
     }
+}
+
+type Ends = [Diffusion; 2];
+
+/// `b` at both ends of the step, and the drifts at `(y₁, t)` and `(y₂, t + 5/6 h)`.
+fn stages(
+    sde: &(dyn AdditiveNoise + '_),
+    x: &Tensor<2>,
+    span: Span<'_>,
+    path: &Increment,
+) -> (Ends, [Tensor<2>; 2]) {
+    let (start, end, inner) = (span.at(0.0), span.at(1.0), span.at(5.0 / 6.0));
+    let (b0, b1) = (sde.diffusion(x, start.times()), sde.diffusion(x, end.times()));
+    let y1 = Terms::default().noise(&b0, 1.0, path.h()).onto(x);
+    let a = sde.drift(y1.clone(), start.times());
+    let y2 = Terms::default().drift(span, 5.0 / 6.0, a.clone());
+    let y2 = y2.noise(&b0, 5.0 / 6.0, path.w()).onto(&y1);
+    ([b0, b1], [a, sde.drift(y2, inner.times())])
+}
+
+/// `x(t+h) − x`.
+fn end([b0, b1]: &Ends, [a, bent]: [Tensor<2>; 2], span: Span<'_>, path: &Increment) -> Terms {
+    let step = Terms::default().drift(span, 0.4, a).drift(span, 0.6, bent);
+    step.straight([b0, b1], path)
 }
 
 impl Embedded for Shark {
@@ -57,19 +82,9 @@ impl Embedded for Shark {
         span: Span<'_>,
         path: &Increment,
     ) -> (Tensor<2>, Tensor<2>) {
-        let (start, end, inner) = (span.at(0.0), span.at(1.0), span.at(5.0 / 6.0));
-        let (b0, b1) = (sde.diffusion(&x, start.times()), sde.diffusion(&x, end.times()));
-        // b₀ ΔW + (b₁ − b₀) ω with ω = ½ ΔW − H.
-        let (dw, area) = (path.dw.clone(), path.area());
-        let sum = Terms::default;
-        let omega = sum().plus(0.5, dw.clone()).plus(-1.0, area.clone()).sum();
-        let y1 = sum().noise(&b0, 1.0, area).onto(&x);
-        let a = sde.drift(y1.clone(), start.times());
-        let y2 = sum().drift(span, 5.0 / 6.0, a.clone()).noise(&b0, 5.0 / 6.0, dw.clone());
-        let bend = sde.drift(y2.onto(&y1), inner.times()) - a.clone();
-        let error = sum().drift(span, 0.6, bend).sum();
-        let step = sum().drift(span, 1.0, a).plus(1.0, error.clone());
-        let end = step.noise(&b0, 1.0, dw - omega.clone()).noise(&b1, 1.0, omega);
-        (end.onto(&x), error)
+        let (b, [a, bent]) = stages(sde, &x, span, path);
+        let bend = bent.clone() - a.clone();
+        let error = Terms::default().drift(span, 0.6, bend).sum();
+        (end(&b, [a, bent], span, path).onto(&x), error)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::terms::Terms;
 use super::{Embedded, Increment, NoiseKind, SdeMethod, Span};
-use crate::dynamics::{AdditiveNoise, Sde};
+use crate::dynamics::{AdditiveNoise, Diffusion, Sde};
 use burn::tensor::Tensor;
 
 /// Two stages, strong order 1.5 for `b(t)`.
@@ -42,8 +42,33 @@ impl SdeMethod for Sra1 {
         span: Span<'_>,
         path: &Increment,
     ) -> Tensor<2> {
-        self.step_with_error(sde, x, span, path).0
+        let (b, slopes) = stages(sde, &x, span, path);
+        end(&b, slopes, span, path).onto(&x)
     }
+}
+
+type Ends = [Diffusion; 2];
+
+/// `b` at both ends of the step, and the drifts at `(x, t)` and `(y, t + ¾h)`.
+fn stages(
+    sde: &(dyn AdditiveNoise + '_),
+    x: &Tensor<2>,
+    span: Span<'_>,
+    path: &Increment,
+) -> (Ends, [Tensor<2>; 2]) {
+    let (start, end, inner) = (span.at(0.0), span.at(1.0), span.at(0.75));
+    let (b0, b1) = (sde.diffusion(x, start.times()), sde.diffusion(x, end.times()));
+    let a = sde.drift(x.clone(), start.times());
+    // 3/2 χ = ¾ ΔW + 3/2 H.
+    let y = Terms::default().drift(span, 0.75, a.clone());
+    let y = y.noise(&b1, 0.75, path.w()).noise(&b1, 1.5, path.h()).onto(x);
+    ([b0, b1], [a, sde.drift(y, inner.times())])
+}
+
+/// `x(t+h) − x`: `b(t + h)(ΔW − χ) + b(t) χ` is `b₀ ΔW + (b₁ − b₀)(½ ΔW − H)`.
+fn end([b0, b1]: &Ends, [a, bent]: [Tensor<2>; 2], span: Span<'_>, path: &Increment) -> Terms {
+    let step = Terms::default().drift(span, 1.0 / 3.0, a).drift(span, 2.0 / 3.0, bent);
+    step.straight([b0, b1], path)
 }
 
 impl Embedded for Sra1 {
@@ -56,15 +81,9 @@ impl Embedded for Sra1 {
         span: Span<'_>,
         path: &Increment,
     ) -> (Tensor<2>, Tensor<2>) {
-        let (start, end, inner) = (span.at(0.0), span.at(1.0), span.at(0.75));
-        let (b0, b1) = (sde.diffusion(&x, start.times()), sde.diffusion(&x, end.times()));
-        let (chi, sum) = (path.average(), Terms::default);
-        let a = sde.drift(x.clone(), start.times());
-        let y = sum().drift(span, 0.75, a.clone()).noise(&b1, 1.5, chi.clone()).onto(&x);
-        let bend = sde.drift(y, inner.times()) - a.clone();
-        let error = sum().drift(span, 2.0 / 3.0, bend).sum();
-        let step = sum().drift(span, 1.0, a).plus(1.0, error.clone());
-        let end = step.noise(&b1, 1.0, path.dw.clone() - chi.clone()).noise(&b0, 1.0, chi);
-        (end.onto(&x), error)
+        let (b, [a, bent]) = stages(sde, &x, span, path);
+        let bend = bent.clone() - a.clone();
+        let error = Terms::default().drift(span, 2.0 / 3.0, bend).sum();
+        (end(&b, [a, bent], span, path).onto(&x), error)
     }
 }

@@ -76,7 +76,7 @@ impl Embedded for Srk {
         let (early, late) = (span.at(0.25), span.at(0.75));
         let root = |v: Tensor<2>, c: f64| span.scale(v, |_, h| c * h.sqrt());
         let times = |b: crate::Diffusion, v: &Tensor<2>| b.apply(v.clone());
-        let one = path.dw.ones_like();
+        let one = path.dw().ones_like();
 
         let k1 = span.times_h(sde.drift(x.clone(), t0.times()), 1.0);
         let b1 = sde.diffusion(&x, t0.times());
@@ -110,7 +110,7 @@ struct Integrals {
 
 impl Integrals {
     fn new(x: &Tensor<2>, span: Span<'_>, path: &Increment) -> Self {
-        let (dw, h) = (path.dw.clone(), span.h_column(&Space::of(x)));
+        let (dw, h) = (path.dw(), span.h_column(&Space::of(x)));
         let squared = dw.clone() * dw.clone();
         let square = span.scale(squared.clone() - h.clone(), |_, h| 0.5 / h.sqrt());
         let cube = dw.clone() * (squared - h.mul_scalar(3.0));

@@ -68,8 +68,7 @@ impl Embedded for StochasticHeun {
     ) -> (Tensor<2>, Tensor<2>) {
         let (start, end) = (span.at(0.0), span.at(1.0));
         let rise = |x: &Tensor<2>, t: Times<'_>| {
-            span.times_h(stratonovich_drift(sde, x, t), 1.0)
-                + sde.diffusion(x, t).apply(path.dw.clone())
+            span.times_h(stratonovich_drift(sde, x, t), 1.0) + sde.diffusion(x, t).apply(path.dw())
         };
         let first = rise(&x, start.times());
         let second = rise(&(x.clone() + first.clone()), end.times());

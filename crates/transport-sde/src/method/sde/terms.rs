@@ -1,6 +1,7 @@
 //! Sums of drifts and noises, made in one pass.
 
-use super::Span;
+use super::increment::Scaled;
+use super::{Increment, Span};
 use crate::dynamics::Diffusion;
 use burn::tensor::Tensor;
 use transport_kernels::combination::{Factor, combine};
@@ -29,11 +30,31 @@ impl Terms {
         }
     }
 
+    /// `+ c v`.
+    pub(super) fn multiple(self, c: f64, v: &Scaled) -> Self {
+        self.plus(c * v.factor, v.values.clone())
+    }
+
     /// `+ c b w`.
-    pub(super) fn noise(self, b: &Diffusion, c: f64, w: Tensor<2>) -> Self {
+    pub(super) fn noise(self, b: &Diffusion, c: f64, w: &Scaled) -> Self {
         match b {
-            Diffusion::Scalar(b) => self.plus(c * b, w),
-            b => self.plus(c, b.clone().apply(w)),
+            Diffusion::Scalar(b) => self.multiple(c * b, w),
+            b => self.plus(c * w.factor, b.clone().apply(w.values.clone())),
+        }
+    }
+
+    /// `+ b₀ ΔW + (b₁ − b₀)(½ ΔW − H)`: what a `b(t)` that is straight over the step makes of a
+    /// path.
+    pub(super) fn straight(self, b: [&Diffusion; 2], path: &Increment) -> Self {
+        let (w, h) = (path.w(), path.h());
+        match b {
+            [Diffusion::Scalar(b0), Diffusion::Scalar(b1)] if b0 == b1 => self.multiple(*b0, w),
+            [Diffusion::Scalar(b0), Diffusion::Scalar(b1)] => {
+                self.multiple(0.5 * (b0 + b1), w).multiple(b0 - b1, h)
+            }
+            [b0, b1] => {
+                self.noise(b0, 0.5, w).noise(b1, 0.5, w).noise(b0, 1.0, h).noise(b1, -1.0, h)
+            }
         }
     }
 

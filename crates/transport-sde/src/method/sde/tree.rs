@@ -27,7 +27,7 @@ use transport_core::{Interval, Noise, Space, Times};
 /// use transport_sde::method::sde::BrownianTree;
 /// let space = Space::f64(&device::select(None).unwrap());
 /// let tree = BrownianTree::new(&Noise::new(1, 3), 2, Interval::UNIT, 1e-4).unwrap();
-/// let w = |from, to| tree.increment(Times::Same(from), Times::Same(to), &space).dw;
+/// let w = |from, to| tree.increment(Times::Same(from), Times::Same(to), &space).dw();
 /// let gap = w(0.0, 0.7) - (w(0.0, 0.31) + w(0.31, 0.7));
 /// assert!(to_host(gap).iter().all(|g| g.abs() < 1e-12));
 /// # }
@@ -149,7 +149,7 @@ impl BrownianTree {
     /// When a time lies outside the interval.
     #[must_use]
     pub fn value(&self, t: Times<'_>, space: &Space) -> Tensor<2> {
-        self.increment(Times::Same(self.interval.start), t, space).dw
+        self.increment(Times::Same(self.interval.start), t, space).dw()
     }
 
     /// `(ΔW, H)` over `[from, to]`.

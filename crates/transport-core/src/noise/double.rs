@@ -17,10 +17,10 @@ use std::f64::consts::TAU;
 const FRACTION: u64 = (1 << 52) - 1;
 const UNIT: f64 = 1.0 / (1u64 << 53) as f64;
 
-/// The two normal draws of a block.
+/// The two normal draws of a block, each word the low half of its lane.
 #[inline(always)]
-pub(super) fn pair(words: [u32; 4]) -> (f64, f64) {
-    let bits = |low: u32, high: u32| u64::from(low) | (u64::from(high) << 32);
+pub(super) fn pair(words: [u64; 4]) -> (f64, f64) {
+    let bits = |low: u64, high: u64| (low & 0xffff_ffff) | (high << 32);
     let (first, second) = (bits(words[0], words[1]), bits(words[2], words[3]));
     // 1 − u lies in (0, 1], so the logarithm is finite.
     let radius = (-2.0 * ln(1.0 - (first >> 11) as f64 * UNIT)).sqrt();
