@@ -94,6 +94,7 @@ struct Settings {
     net: String,
     latent: usize,
     coins: usize,
+    pieces: usize,
     width: usize,
     depth: usize,
     stages: usize,
@@ -153,6 +154,7 @@ impl Settings {
             net: preset.net.to_owned(),
             latent: if conv { 64 } else { 16 },
             coins: if conv { 0 } else { 8 },
+            pieces: 0,
             width: 128,
             depth: 3,
             stages: 2,
@@ -206,7 +208,7 @@ impl Settings {
             (false, false) => GeneratorNet::Mlp(ConditionerConfig { width, depth }),
             (false, true) => return Err("batch_norm is for net = \"conv\"".to_owned()),
         };
-        let reference = Reference { normals: self.latent, coins: self.coins };
+        let reference = Reference { normals: self.latent, coins: self.coins, pieces: self.pieces };
         Ok(GeneratorConfig { reference, net })
     }
 
@@ -362,7 +364,7 @@ impl Generator for Pushing {
     ) -> Result<Vec<f64>, SolveError> {
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
             let context = contexts(context, self.context, &rows, &self.space);
-            let z = self.map.reference().sample(&noise.rows(rows.clone()), &self.space);
+            let z = self.map.latent(&noise.rows(rows.clone()), &self.space);
             finite(to_host(self.map.forward(z, context.as_ref(), Moments::Kept)), &rows)
         })?;
         Ok(parts.concat())
