@@ -236,17 +236,18 @@ fn two_modes(settings: &[(&str, Value)]) -> Vec<f64> {
     let path = root.path().join("modes.csv");
     let rows: Vec<String> = x.iter().map(f64::to_string).collect();
     std::fs::write(&path, format!("x\n{}\n", rows.join("\n"))).unwrap();
-    let mut config = small("r1-gan", path.to_str().unwrap(), 600, settings);
-    for (name, value) in [
-        ("width", Value::from(32)),
+    let quick: [(&str, Value); 8] = [
+        ("width", 32.into()),
         ("critic_width", 32.into()),
         ("fourier", 0.into()),
-        ("turns", 1.0.into()),
-        ("octaves", 0.0.into()),
+        ("blur", 0.0.into()),
+        ("critic_steps", 1.into()),
+        ("generator_rate", 0.25.into()),
+        ("penalty_weight", 0.1.into()),
         ("penalty_start", 1.0.into()),
-    ] {
-        config.model.settings.insert(name.into(), value);
-    }
+    ];
+    let settings = [&quick[..], settings].concat();
+    let mut config = small("r1-gan", path.to_str().unwrap(), 600, &settings);
     config.train.batch_size = 128;
     config.optim.ema = 0.99;
     let folder = folder(root.path(), "run");
