@@ -18,30 +18,16 @@ const STD: f64 = 0.05;
 /// Settings by name.
 type Named = &'static [(&'static str, &'static str)];
 
-/// What differs from a model's own settings on the plane.
-const PLANE: Named = &[("latent", "4"), ("ema", "0.995")];
-/// For modes as narrow as the grid's: two coordinates inside a mode and 1024 pieces for the modes
-/// to share, features and a blur that suit their distance, an average that is short against the
-/// decay of the learning rate.
-const FINE: Named = &[
+/// What differs from a model's own settings on the plane: as many normal columns as a point has,
+/// small networks, and an average that is short against the decay of the learning rate.
+const PLANE: Named = &[
     ("latent", "2"),
-    ("coins", "10"),
+    ("width", "64"),
+    ("critic_width", "64"),
+    ("steps", "6000"),
     ("ema", "0.99"),
-    ("fourier", "32"),
-    ("turns", "2"),
-    ("blur", "0.4"),
-    ("steps", "4000"),
+    ("weight_decay", "0"),
 ];
-
-fn tuned(data: &str, model: &str) -> Vec<(&'static str, &'static str)> {
-    let more: [Named; 2] = match (data, model) {
-        ("grid25", "r1-gan") => [FINE, &[("penalty_weight", "0.01"), ("penalty_start", "100")]],
-        ("grid25", "wgan-gp") => [FINE, &[("generator_rate", "0.25")]],
-        (_, "r3gan") => [&[("turns", "1.4")], &[]],
-        _ => [&[], &[]],
-    };
-    [PLANE, more[0], more[1]].concat()
-}
 
 /// What becomes of 10,000 samples.
 struct Modes {
@@ -117,7 +103,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let mut config = Config::new(data, model)?;
                 (config.data.split, config.train.seed) = (0.0, seed.parse()?);
                 let asked = asked.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                for (name, value) in tuned(data, model).into_iter().chain(asked) {
+                for (name, value) in PLANE.iter().copied().chain(asked) {
                     config = set(&config, name, value)?;
                 }
                 let (folder, start) = (Folder::new(&folder), Instant::now());

@@ -27,7 +27,9 @@ pub enum GanError {
         expected: &'static str,
     },
     /// A generator without anything random to push.
-    #[error("latent is 0 and coins is 0: a generator needs something random to push")]
+    #[error(
+        "latent is 0, coins is 0 and pieces is below 2: a generator needs something random to push"
+    )]
     NoLatent,
     /// Convolutions over rows that are no images.
     #[error("convolutions need images, and these rows are none: net = \"mlp\" suits any rows")]

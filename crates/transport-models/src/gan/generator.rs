@@ -3,53 +3,12 @@
 use super::batch_norm::Moments;
 use super::dcgan::{Dcgan, DcganConfig};
 use super::error::GanError;
+use super::reference::{Pieces, Reference};
 use super::{LARGEST, Seen};
 use crate::net::{Conditioner, ConditionerConfig};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use transport_core::{Noise, PushForward, Space};
-
-/// What a [`Generator`] reads: standard normal columns, then fair coins of ±1.
-///
-/// A continuous map of a connected reference has a connected image, so that modes which lie apart
-/// are joined by a thin bridge of samples. Coins make the reference disconnected: `2^coins` pieces
-/// for the modes to share.
-///
-/// # References
-/// Khayatkhoei, Elgammal & Singh (2018), "Disconnected manifold learning for generative adversarial
-/// networks".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reference {
-    /// Normal columns.
-    pub normals: usize,
-    /// Columns of ±1.
-    pub coins: usize,
-}
-
-impl Reference {
-    /// Its dimension.
-    #[must_use]
-    pub fn dim(&self) -> usize {
-        self.normals + self.coins
-    }
-
-    /// One point for each sample that `noise` names; a coin is the sign of a normal draw.
-    ///
-    /// # Shapes
-    /// Returns `[noise.len(), dim]`.
-    #[must_use]
-    pub fn sample(&self, noise: &Noise, space: &Space) -> Tensor<2> {
-        let z = noise.purpose("reference").normal(self.dim(), space);
-        if self.coins == 0 {
-            return z;
-        }
-        let coins = z.clone().narrow(1, self.normals, self.coins).sign();
-        if self.normals == 0 {
-            return coins;
-        }
-        Tensor::cat(vec![z.narrow(1, 0, self.normals), coins], 1)
-    }
-}
 
 /// The network of a [`Generator`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,11 +34,7 @@ impl GeneratorConfig {
     /// # Errors
     /// The first [`GanError`].
     pub fn check(&self, seen: &Seen) -> Result<(), GanError> {
-        if self.reference.dim() == 0 {
-            return Err(GanError::NoLatent);
-        }
-        GanError::count("latent", self.reference.normals, 0, LARGEST)?;
-        GanError::count("coins", self.reference.coins, 0, 64)?;
+        self.reference.check()?;
         match &self.net {
             GeneratorNet::Mlp(ConditionerConfig { width, depth }) => {
                 GanError::count("width", *width, 1, LARGEST)?;
@@ -106,6 +61,7 @@ enum Net {
 #[derive(Module, Debug)]
 pub struct Generator {
     net: Net,
+    pieces: Option<Pieces>,
     #[module(skip)]
     reference: Reference,
 }
@@ -133,13 +89,22 @@ impl Generator {
             }
             (GeneratorNet::Conv(_), None) => return Err(GanError::NoImage),
         };
-        Ok(Self { net, reference })
+        Ok(Self { net, pieces: reference.start(space), reference })
     }
 
-    /// What it reads.
+    /// What it reads: one point of the reference for each sample that `noise` names.
+    ///
+    /// # Shapes
+    /// Returns `[noise.len(), reference.dim()]`.
     #[must_use]
-    pub fn reference(&self) -> Reference {
-        self.reference
+    pub fn latent(&self, noise: &Noise, space: &Space) -> Tensor<2> {
+        self.reference.sample(self.pieces.as_ref(), noise, space)
+    }
+
+    /// The pieces of its reference, if there are any.
+    #[must_use]
+    pub fn pieces(&self) -> Option<&Pieces> {
+        self.pieces.as_ref()
     }
 
     /// Whether a row's value depends on that row alone, even in training.

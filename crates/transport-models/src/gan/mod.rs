@@ -8,6 +8,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`generator`], [`dcgan`] | `G`: a residual network on rows; doubling convolutions for images |
+//! | [`reference`] | what `G` reads, in pieces where modes lie apart |
 //! | [`critic`] | `D`: dense or strided convolutions, with its input gradient |
 //! | [`input_gradient`] | `∇ₓD` as ordinary operations: the trait and its suite |
 //! | [`spectral`], [`batch_norm`], [`layer`] | what keeps a layer in bounds |
@@ -29,6 +30,7 @@ pub mod game;
 pub mod generator;
 pub mod input_gradient;
 pub mod layer;
+pub mod reference;
 pub mod spectral;
 
 pub use batch_norm::Moments;
@@ -39,9 +41,10 @@ pub use divergence::Divergence;
 pub use error::GanError;
 pub use fourier::Band;
 pub use game::{Game, Optimal};
-pub use generator::{Generator, GeneratorConfig, GeneratorNet, GivenGenerator, Reference};
+pub use generator::{Generator, GeneratorConfig, GeneratorNet, GivenGenerator};
 pub use input_gradient::InputGradient;
 pub use layer::Normalisation;
+pub use reference::{Pieces, Reference};
 
 use crate::net::Canvas;
 

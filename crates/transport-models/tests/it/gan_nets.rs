@@ -169,25 +169,70 @@ fn a_canvas_paints_constants_and_gives_the_columns_back() {
 
 fn dcgan(batch_norm: bool) -> GeneratorConfig {
     let net = GeneratorNet::Conv(DcganConfig { stages: 2, channels: 2, batch_norm });
-    GeneratorConfig { reference: Reference { normals: 5, coins: 2 }, net }
+    GeneratorConfig { reference: Reference { normals: 5, coins: 2, pieces: 0 }, net }
 }
 
 fn mlp(normals: usize, coins: usize) -> GeneratorConfig {
     let net = GeneratorNet::Mlp(ConditionerConfig { width: 12, depth: 2 });
-    GeneratorConfig { reference: Reference { normals, coins }, net }
+    GeneratorConfig { reference: Reference { normals, coins, pieces: 0 }, net }
 }
 
 #[test]
 fn the_reference_has_normals_and_coins() {
     let (space, _) = spaces();
     let noise = Noise::new(1, 4000);
-    let z = to_host(Reference { normals: 2, coins: 1 }.sample(&noise, &space));
+    let z = to_host(Reference { normals: 2, coins: 1, pieces: 0 }.sample(None, &noise, &space));
     assert!(z.chunks(3).all(|row| row[2].abs() == 1.0 && row[0].abs() != 1.0));
     // A fair coin's mean is within five standard errors of 0.
     let mean = z.chunks(3).map(|row| row[2]).sum::<f64>() / 4000.0;
     assert!(mean.abs() < 5.0 / 4000f64.sqrt(), "{mean}");
-    let coins = Reference { normals: 0, coins: 3 }.sample(&noise, &space);
+    let coins = Reference { normals: 0, coins: 3, pieces: 0 }.sample(None, &noise, &space);
     assert!(to_host(coins).iter().all(|v| v.abs() == 1.0));
+}
+
+/// Each point of the reference stands at one of a few places, and each as often as its chance says.
+#[test]
+fn pieces_are_places_drawn_by_their_chances() {
+    let (space, n) = (spaces().1, 6000);
+    let reference = Reference { normals: 2, coins: 1, pieces: 3 };
+    let even = reference.start(&space).unwrap();
+    assert!(even.chances().iter().all(|w| (w - 1.0 / 3.0).abs() < 1e-12));
+    let pieces = even.map(&mut Set(vec![0.0, 2f64.ln(), f64::NEG_INFINITY]));
+    let noise = Noise::new(1, n);
+    let z = to_host(reference.sample(Some(&pieces), &noise, &space));
+    let d = reference.dim();
+    let logs = to_host(pieces.log_chances(&noise));
+    let mut places: Vec<(&[f64], f64, usize)> = Vec::new();
+    for (row, log) in z.chunks(d).zip(&logs) {
+        assert!(row[2].abs() == 1.0);
+        if let Some(place) = places.iter_mut().find(|place| place.0 == &row[3..]) {
+            assert_eq!(place.1, *log);
+            place.2 += 1;
+        } else {
+            places.push((&row[3..], *log, 1));
+        }
+    }
+    places.sort_by_key(|place| place.2);
+    assert_eq!(places.len(), 2, "a piece without a chance is never drawn");
+    for ((_, log, count), w) in places.iter().zip([1.0 / 3.0, 2.0 / 3.0]) {
+        assert!((log - f64::ln(w)).abs() < 1e-12);
+        // Five standard errors of a share.
+        let share = *count as f64 / n as f64;
+        assert!((share - w).abs() < 5.0 * (w * (1.0 - w) / n as f64).sqrt(), "{share} for {w}");
+    }
+    // A row does not depend on the others.
+    let part = to_host(reference.sample(Some(&pieces), &noise.rows(10..17), &space));
+    assert_eq!(part, z[10 * d..17 * d]);
+}
+
+/// Sets the values of a vector.
+struct Set(Vec<f64>);
+
+impl ModuleMapper for Set {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let values = self.0.clone();
+        param.map(|old| Space::of(&old).tensor(values, [1, old.dims()[0]]).reshape(old.dims()))
+    }
 }
 
 #[test]
@@ -196,7 +241,7 @@ fn images_have_their_shape_and_keep_their_bounds() {
     for context in [0, 3] {
         let seen = pictures(context);
         let generator = Generator::new(&dcgan(false), &seen, &Noise::new(2, 1), &single).unwrap();
-        let z = generator.reference().sample(&Noise::new(3, 40), &single).mul_scalar(30.0);
+        let z = generator.latent(&Noise::new(3, 40), &single).mul_scalar(30.0);
         let c = (context > 0).then(|| Noise::new(4, 40).normal(context, &single));
         let x = to_host(generator.forward(z.clone(), c.as_ref(), Moments::Kept));
         assert_eq!(x.len(), 40 * 40);
@@ -220,7 +265,7 @@ fn settled_moments_are_the_batchs() {
     let seen = pictures(0);
     let generator = Generator::new(&dcgan(true), &seen, &Noise::new(2, 1), &space()).unwrap();
     assert!(!generator.row_by_row());
-    let z = generator.reference().sample(&Noise::new(3, 30), &space());
+    let z = generator.latent(&Noise::new(3, 30), &space());
     let batch = to_host(generator.forward(z.clone(), None, Moments::Batch));
     let before = to_host(generator.forward(z.clone(), None, Moments::Kept));
     let settled = generator.settled(z.clone(), None);
@@ -241,6 +286,9 @@ fn players_that_cannot_be_say_why() {
         Generator::new(config, seen, &noise, &space).unwrap_err()
     };
     assert_eq!(generator(&mlp(0, 0), &rows), GanError::NoLatent);
+    let alone = Reference { normals: 3, coins: 0, pieces: 1 };
+    let alone = GeneratorConfig { reference: alone, ..mlp(0, 0) };
+    assert!(matches!(generator(&alone, &rows), GanError::Count { what: "pieces", least: 2, .. }));
     assert_eq!(generator(&dcgan(false), &rows), GanError::NoImage);
     let net = GeneratorNet::Conv(DcganConfig { stages: 3, channels: 2, batch_norm: false });
     let deep = GeneratorConfig { net, ..dcgan(false) };

@@ -100,14 +100,23 @@ impl Loss {
     /// As [`Loss::critic`].
     #[must_use]
     pub fn generator(self, real: Tensor<2>, fake: Tensor<2>) -> Tensor<1> {
-        mean(match self {
+        mean(self.generator_rows(real, fake))
+    }
+
+    /// The generator's loss, row by row.
+    ///
+    /// # Shapes
+    /// `real`, `fake`: `[n, 1]`; returns `[n, 1]`.
+    #[must_use]
+    pub fn generator_rows(self, real: Tensor<2>, fake: Tensor<2>) -> Tensor<2> {
+        match self {
             Self::Minimax => softplus(fake).neg(),
             Self::NonSaturating => softplus(fake.neg()),
             Self::LeastSquares => fake.sub_scalar(1.0).powi_scalar(2).mul_scalar(0.5),
             Self::Hinge | Self::Wasserstein => fake.neg(),
             Self::Relativistic => softplus(real - fake),
             Self::F(f) => f.conjugate(fake).neg(),
-        })
+        }
     }
 
     /// Whether the generator's loss looks at data.

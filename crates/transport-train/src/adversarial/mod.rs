@@ -4,12 +4,15 @@
 //! |---|---|
 //! | [`loss`] | what each player minimises |
 //! | [`penalty`] | what keeps the critic's slope in bounds |
+//! | [`credit`] | the gradient by what was chosen |
 //! | [`players`] | one network, its optimiser, one step |
 
+pub mod credit;
 pub mod loss;
 pub mod penalty;
 pub mod players;
 
+pub use credit::credit;
 pub use loss::Loss;
 pub use penalty::Penalty;
 pub use players::{CriticPlayer, GeneratorPlayer, Round, Turn};

@@ -1,6 +1,7 @@
 //! The two players: each a network, its optimiser, and one step.
 
-use super::loss::Loss;
+use super::credit::credit;
+use super::loss::{Loss, mean};
 use super::penalty::Penalty;
 use crate::optim::{AdamW, Betas, FlatGradients, OptimConfig};
 use crate::weights::{Weights, WeightsError};
@@ -241,7 +242,7 @@ impl GeneratorPlayer {
     }
 
     fn pushed(&self, generator: &Generator, round: &Round) -> Tensor<2> {
-        let z = generator.reference().sample(&round.noise, &self.space);
+        let z = generator.latent(&round.noise, &self.space);
         generator.forward(z, round.context.as_ref(), Moments::Batch)
     }
 
@@ -268,9 +269,14 @@ impl GeneratorPlayer {
         } else {
             fake.clone().detach()
         };
-        let loss = self.loss.generator(real, fake);
+        let rows = self.loss.generator_rows(real, fake);
+        let loss = mean(rows.clone());
         let value = loss.clone().into_scalar::<f64>();
-        (value, 0.0, FlatGradients::take(&generator, loss.backward()), round.share)
+        let whole = match generator.pieces() {
+            None => loss,
+            Some(pieces) => loss + credit(rows, round.packed(pieces.log_chances(&round.noise))),
+        };
+        (value, 0.0, FlatGradients::take(&generator, whole.backward()), round.share)
     }
 
     /// The averaged weights, with the moments of `round` in the batch norms if there are any.
@@ -282,7 +288,7 @@ impl GeneratorPlayer {
         // The average has the generator's own names and shapes.
         let Ok(generator) = average.fill(self.generator().clone()) else { return average };
         let round = round();
-        let z = generator.reference().sample(&round.noise, &self.space);
+        let z = generator.latent(&round.noise, &self.space);
         Weights::of(&generator.settled(z, round.context.as_ref()))
     }
 

@@ -32,11 +32,15 @@ pub(super) struct Preset {
     start: f64,
     norm: &'static str,
     net: &'static str,
+    coins: usize,
+    pieces: usize,
     /// Fourier features of the critic.
     fourier: usize,
     turns: f64,
     octaves: f64,
     pack: usize,
+    bound: f64,
+    blur: f64,
     generator_rate: f64,
     critic_steps: u64,
 }
@@ -48,36 +52,54 @@ const PLAIN: Preset = Preset {
     start: 1.0,
     norm: "none",
     net: "mlp",
+    coins: 8,
+    pieces: 0,
     fourier: 16,
     turns: 1.0,
     octaves: 0.0,
     pack: 1,
+    bound: 1.0,
+    blur: 0.0,
     generator_rate: 0.25,
     critic_steps: 1,
+};
+
+/// For modes that lie apart: pieces for them, a game that starts blurred, features from the distance
+/// between modes down to their inside, and a generator slow enough for the critic to keep up.
+const APART: Preset = Preset {
+    coins: 0,
+    pieces: 128,
+    fourier: 32,
+    turns: 0.5,
+    octaves: 4.0,
+    blur: 0.4,
+    generator_rate: 0.04,
+    critic_steps: 2,
+    ..PLAIN
 };
 
 pub(super) const MINIMAX: Preset = PLAIN;
 pub(super) const F_DIVERGENCE: Preset =
     Preset { loss: "kl", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
 pub(super) const SPECTRAL: Preset =
-    Preset { loss: "hinge", norm: "spectral", turns: 0.7, generator_rate: 0.06, ..PLAIN };
+    Preset { loss: "hinge", norm: "spectral", turns: 0.35, pack: 2, bound: 4.0, ..APART };
 pub(super) const CLIPPED: Preset =
     Preset { loss: "wasserstein", penalty: "clip", weight: 0.05, critic_steps: 5, ..PLAIN };
-pub(super) const GRADIENT_PENALTY: Preset = Preset {
-    loss: "wasserstein",
-    penalty: "gradient",
-    weight: 0.1,
-    start: 10.0,
-    turns: 1.4,
-    generator_rate: 0.08,
-    ..PLAIN
-};
+pub(super) const GRADIENT_PENALTY: Preset =
+    Preset { loss: "wasserstein", penalty: "gradient", weight: 0.005, start: 200.0, ..APART };
 pub(super) const R1: Preset =
-    Preset { loss: "non-saturating", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
+    Preset { loss: "non-saturating", penalty: "r1", weight: 0.01, start: 100.0, ..APART };
 pub(super) const R3: Preset =
     Preset { loss: "relativistic", penalty: "r1-r2", weight: 0.1, start: 30.0, ..PLAIN };
-pub(super) const DCGAN: Preset =
-    Preset { loss: "non-saturating", penalty: "r1", weight: 1.0, net: "conv", fourier: 0, ..PLAIN };
+pub(super) const DCGAN: Preset = Preset {
+    loss: "non-saturating",
+    penalty: "r1",
+    weight: 1.0,
+    net: "conv",
+    coins: 0,
+    fourier: 0,
+    ..PLAIN
+};
 
 /// A registered GAN.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +116,7 @@ struct Settings {
     net: String,
     latent: usize,
     coins: usize,
+    pieces: usize,
     width: usize,
     depth: usize,
     stages: usize,
@@ -152,7 +175,8 @@ impl Settings {
         Self {
             net: preset.net.to_owned(),
             latent: if conv { 64 } else { 16 },
-            coins: if conv { 0 } else { 8 },
+            coins: preset.coins,
+            pieces: preset.pieces,
             width: 128,
             depth: 3,
             stages: 2,
@@ -162,7 +186,7 @@ impl Settings {
             critic_depth: if conv { 1 } else { 3 },
             critic_channels: 32,
             critic_norm: preset.norm.to_owned(),
-            critic_bound: 1.0,
+            critic_bound: preset.bound,
             bend: Bend::Leaky,
             fourier: preset.fourier,
             turns: preset.turns,
@@ -172,7 +196,7 @@ impl Settings {
             penalty: preset.penalty.to_owned(),
             penalty_weight: preset.weight,
             penalty_start: preset.start,
-            blur: 0.0,
+            blur: preset.blur,
             critic_steps: preset.critic_steps,
             generator_rate: preset.generator_rate,
             critic_rate: 0.25,
@@ -206,7 +230,7 @@ impl Settings {
             (false, false) => GeneratorNet::Mlp(ConditionerConfig { width, depth }),
             (false, true) => return Err("batch_norm is for net = \"conv\"".to_owned()),
         };
-        let reference = Reference { normals: self.latent, coins: self.coins };
+        let reference = Reference { normals: self.latent, coins: self.coins, pieces: self.pieces };
         Ok(GeneratorConfig { reference, net })
     }
 
@@ -362,7 +386,7 @@ impl Generator for Pushing {
     ) -> Result<Vec<f64>, SolveError> {
         let parts = chunked(&self.space, noise.len(), CHUNK, |rows| {
             let context = contexts(context, self.context, &rows, &self.space);
-            let z = self.map.reference().sample(&noise.rows(rows.clone()), &self.space);
+            let z = self.map.latent(&noise.rows(rows.clone()), &self.space);
             finite(to_host(self.map.forward(z, context.as_ref(), Moments::Kept)), &rows)
         })?;
         Ok(parts.concat())

@@ -75,6 +75,7 @@ fn a_resumed_game_equals_an_uninterrupted_one_bit_for_bit() {
         small("sngan", "ring8", 20, &[("critic_steps", 2.into())]),
         small("wgan-gp", "ring8", 20, &[]),
         small("wgan-gp", "ring8", 20, &[("pack", 3.into()), ("octaves", 2.0.into())]),
+        small("r1-gan", "ring8", 20, &[("pack", 2.into()), ("pieces", 8.into())]),
         small("r3gan", "ring8", 20, &[("blur", 0.5.into())]),
         small("dcgan", "digits", 12, &[("critic_norm", "spectral".into())]),
         images_with_batch_norm(),
@@ -224,9 +225,8 @@ fn contexts_reach_both_players() {
     assert!(given(3.0).values().iter().all(|v| (0.0..=16.0).contains(v)));
 }
 
-/// Two far modes of unequal weight, in a minute's worth of nothing: both are found and weighed.
-#[test]
-fn a_game_learns_two_modes() {
+/// Samples of a game on two far modes of unequal weight, 0.3 at −2 and 0.7 at 1.
+fn two_modes(settings: &[(&str, Value)]) -> Vec<f64> {
     let root = tempfile::tempdir().unwrap();
     let law = Mixture::new(
         vec![0.3, 0.7],
@@ -236,23 +236,51 @@ fn a_game_learns_two_modes() {
     let path = root.path().join("modes.csv");
     let rows: Vec<String> = x.iter().map(f64::to_string).collect();
     std::fs::write(&path, format!("x\n{}\n", rows.join("\n"))).unwrap();
-    let settings = [
+    let quick: [(&str, Value); 8] = [
         ("width", 32.into()),
         ("critic_width", 32.into()),
-        ("latent", 4.into()),
-        ("coins", 4.into()),
         ("fourier", 0.into()),
+        ("blur", 0.0.into()),
+        ("critic_steps", 1.into()),
+        ("generator_rate", 0.25.into()),
+        ("penalty_weight", 0.1.into()),
         ("penalty_start", 1.0.into()),
     ];
+    let settings = [&quick[..], settings].concat();
     let mut config = small("r1-gan", path.to_str().unwrap(), 600, &settings);
     config.train.batch_size = 128;
     config.optim.ema = 0.99;
     let folder = folder(root.path(), "run");
     trained(&config, &folder);
-    let samples = Run::open(folder.path()).unwrap().sample(2000, 0).unwrap();
-    let left = samples.values().iter().filter(|v| **v < -0.8).count() as f64 / 2000.0;
-    let bridge = samples.values().iter().filter(|v| (-1.0..0.0).contains(*v)).count();
-    assert!((left - 0.3).abs() < 0.12 && bridge < 200, "{left} on the left, {bridge} between");
+    Run::open(folder.path()).unwrap().sample(2000, 0).unwrap().values().to_vec()
+}
+
+fn share_below(samples: &[f64], at: f64) -> f64 {
+    samples.iter().filter(|v| **v < at).count() as f64 / samples.len() as f64
+}
+
+/// In a minute's worth of nothing: both are found and weighed.
+#[test]
+fn a_game_learns_two_modes() {
+    let x = two_modes(&[("latent", 4.into()), ("coins", 4.into()), ("pieces", 0.into())]);
+    let (left, bridge) = (share_below(&x, -0.8), share_below(&x, 0.0) - share_below(&x, -1.0));
+    assert!((left - 0.3).abs() < 0.12 && bridge < 0.1, "{left} on the left, {bridge} between");
+}
+
+/// Two points cannot share out what lies between them: what each weighs is its chance, which the
+/// game learns.
+#[test]
+fn a_game_learns_the_chances_of_two_pieces() {
+    let points = [("latent", 0.into()), ("coins", 0.into()), ("pieces", 2.into())];
+    let x = two_modes(&[&points[..], &[("generator_rate", 0.6.into())]].concat());
+    let mut places = x.clone();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    assert_eq!(places.len(), 2, "{places:?}");
+    assert!(places[0] < -1.0 && places[1] > 0.0, "{places:?}");
+    let left = share_below(&x, -0.8);
+    // Even chances are 14 standard errors of 2000 samples away.
+    assert!((left - 0.3).abs() < 0.08, "{left} on the left");
 }
 
 #[test]
@@ -265,7 +293,7 @@ fn settings_that_cannot_be_are_named() {
             other => panic!("{model} with {settings:?}: {other:?}"),
         }
     };
-    let none = [("latent", 0.into()), ("coins", 0.into())];
+    let none = [("latent", 0.into()), ("coins", 0.into()), ("pieces", 0.into())];
     assert!(reason("gan", "moons", &none).contains("something random to push"));
     let batch = [("critic_norm", Value::from("batch"))];
     assert!(reason("wgan-gp", "moons", &batch).contains("whole batch"));
@@ -287,6 +315,7 @@ fn settings_that_cannot_be_are_named() {
         ("pack", 5.into(), "do not split into packs of 5"),
         ("generator_rate", Value::from(-1.0), "generator_rate is -1"),
         ("width", 0.into(), "width is 0"),
+        ("pieces", 1.into(), "pieces is 1"),
         ("batch_norm", true.into(), "net = \"conv\""),
         ("channels", 8.into(), "with net = \"mlp\" nothing reads it"),
         ("penalty_start", 8.0.into(), "with penalty = \"clip\" nothing reads it"),

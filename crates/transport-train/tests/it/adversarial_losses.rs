@@ -1,9 +1,13 @@
 //! The adversarial losses: against the formulas, and their optima against the divergences.
 
+use burn::module::Module;
 use std::f64::consts::LN_2;
+use transport_core::Noise;
 use transport_core::device::{Space, select};
-use transport_models::gan::Divergence;
-use transport_train::adversarial::Loss;
+use transport_models::gan::{Divergence, Reference};
+use transport_train::adversarial::{Loss, credit};
+use transport_train::optim::FlatGradients;
+use transport_train::weights::{Array, Weights};
 
 fn space() -> Space {
     Space::f64(&select(None).unwrap())
@@ -102,4 +106,38 @@ fn every_loss_has_one_name() {
     }
     let named = |f| Loss::NAMES.iter().any(|(_, loss)| *loss == Loss::F(f));
     assert!(Divergence::ALL.into_iter().all(named));
+}
+
+/// Pieces of unequal chances with a loss each, two in a row: the mean gradient over many batches of
+/// four rows is that of the expected loss, `w_j (l_j − Σ w l)`, for each of the two.
+#[test]
+fn the_credit_of_a_choice_is_the_gradient_of_the_expected_loss() {
+    let space = Space::f32(&select(None).unwrap());
+    let reference = Reference { normals: 0, coins: 0, pieces: 3 };
+    let array = Array { shape: vec![3], values: vec![0.8, -0.4, 0.1] };
+    let weights = Weights([("logits".to_owned(), array)].into());
+    let pieces = weights.fill(reference.start(&space).unwrap()).unwrap().train();
+    let (w, losses) = (pieces.chances(), [1.0, -2.0, 4.0]);
+    let (mut sums, mut squares, batches) = ([0.0; 3], [0.0; 3], 4000);
+    for step in 0..batches {
+        let noise = Noise::new(5, 8).at_step(step);
+        let chosen = pieces.log_chances(&noise).reshape([4, 2]);
+        let logs = transport_core::device::to_host(chosen.clone());
+        let loss = |log: &f64| losses[(0..3).find(|k| (w[*k].ln() - log).abs() < 1e-5).unwrap()];
+        let rows = logs.chunks(2).map(|pair| pair.iter().map(loss).sum()).collect();
+        let value = credit(space.tensor(rows, [4, 1]), chosen);
+        let gradient = FlatGradients::take(&pieces, value.backward()).0.remove(0);
+        for (k, g) in gradient.into_iter().enumerate() {
+            sums[k] += f64::from(g) / batches as f64;
+            squares[k] += f64::from(g).powi(2) / batches as f64;
+        }
+    }
+    let mean: f64 = w.iter().zip(losses).map(|(w, l)| w * l).sum();
+    for k in 0..3 {
+        let expected = 2.0 * w[k] * (losses[k] - mean);
+        let error = (squares[k] - sums[k] * sums[k]).sqrt() / (batches as f64).sqrt();
+        // Five standard errors: a false alarm in about 6e-7 of cases, and the seed is fixed.
+        assert!((sums[k] - expected).abs() < 5.0 * error, "{k}: {} for {expected}", sums[k]);
+        assert!(expected.abs() > 10.0 * error, "a gradient of 0 would pass");
+    }
 }
