@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! shift    f(x) = x + θ₁                          log f′ = 0
-//! affine   f(x) = e^a x + θ₂                      log f′ = a = θ₁ / (1 + 2|θ₁|/r)
+//! affine   f(x) = e^a x + θ₂                      log f′ = a = θ₁ / (1 + |θ₁|/s)
 //! spline   rational-quadratic on [−B, B], the identity outside (see `composed::spline`)
-//! c_r(θ) = θ / √(1 + θ²/r²), of a spline's parameters;    r = ln 1000
+//! c_r(θ) = θ / √(1 + θ²/r²), of a spline's parameters;    r = ln 1000, s = ln 100
 //! ```
 //!
-//! A spline's slopes stay within `[10⁻³, 10³]`, affine scales within the root of that: they reach to
+//! A spline's slopes stay within `[10⁻³, 10³]`, affine scales within `[10⁻², 10²]`: they reach to
 //! infinity, where a scale that a network extrapolates costs more than it gains. θ = 0 is the
 //! identity.
 //!
@@ -33,6 +33,8 @@ use spline::Spline;
 pub const BOUND: f64 = 5.0;
 /// `ln 1000`: the largest logarithm of a spline's slope at a knot.
 pub const RANGE: f64 = 6.907_755_278_982_137;
+/// `ln 100`: the largest logarithm of an affine map's scale.
+pub const SCALE: f64 = 4.605_170_185_988_091;
 
 /// An increasing map `ℝ → ℝ`.
 ///

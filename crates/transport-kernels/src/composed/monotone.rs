@@ -1,7 +1,7 @@
 //! [`crate::monotone`] in Burn's own operations: any backend, any float, any order of derivative.
 
 use super::spline;
-use crate::monotone::{Monotone, RANGE, Way};
+use crate::monotone::{Monotone, SCALE, Way};
 use burn::tensor::{Int, Tensor};
 
 /// `f(x; θ)` or `f⁻¹(x; θ)`, and the log-slope of what was taken.
@@ -69,10 +69,10 @@ fn column(theta: &Tensor<3>, k: usize) -> Tensor<2> {
     theta.clone().narrow(2, k, 1).squeeze_dim(2)
 }
 
-/// `a = θ₁ / (1 + 2|θ₁|/r)`.
+/// `a = θ₁ / (1 + |θ₁|/s)`.
 fn log_scale(theta: &Tensor<3>) -> Tensor<2> {
     let theta = column(theta, 0);
-    theta.clone() / theta.abs().div_scalar(RANGE / 2.0).add_scalar(1.0)
+    theta.clone() / theta.abs().div_scalar(SCALE).add_scalar(1.0)
 }
 
 /// `c_r(θ) = θ / √(1 + θ²/r²)`.

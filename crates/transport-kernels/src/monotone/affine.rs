@@ -1,10 +1,10 @@
 //! Shifts and affine maps, sixteen at a time.
 
-use super::{Cotangent, Lanes, Map, RANGE, Way};
+use super::{Cotangent, Lanes, Map, SCALE, Way};
 use crate::math::{exp, fma};
 use crate::simd::LANES;
 
-const INVERSE_RANGE: f32 = (2.0 / RANGE) as f32;
+const INVERSE_SCALE: f32 = (1.0 / SCALE) as f32;
 
 /// `f(x) = x + θ₁`.
 pub(super) struct Shift;
@@ -34,13 +34,13 @@ impl Map for Shift {
     }
 }
 
-/// `a = θ / (1 + 2|θ|/r)`.
+/// `a = θ / (1 + |θ|/s)`.
 #[inline(always)]
 fn log_scale(theta: f32) -> f32 {
-    theta / (1.0 + theta.abs() * INVERSE_RANGE)
+    theta / (1.0 + theta.abs() * INVERSE_SCALE)
 }
 
-/// `f(x) = e^a x + θ₂`, `a = θ₁ / (1 + 2|θ₁|/r)`.
+/// `f(x) = e^a x + θ₂`, `a = θ₁ / (1 + |θ₁|/s)`.
 pub(super) struct Affine;
 
 impl Map for Affine {
@@ -82,7 +82,7 @@ impl Map for Affine {
                     (step, da, -step)
                 }
             };
-            let shrink = 1.0 / (1.0 + theta[0][l].abs() * INVERSE_RANGE);
+            let shrink = 1.0 / (1.0 + theta[0][l].abs() * INVERSE_SCALE);
             out[0][l] = da * shrink * shrink;
             out[1][l] = db;
         }

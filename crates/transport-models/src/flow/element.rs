@@ -11,7 +11,7 @@ use transport_kernels::{Monotone, Way};
 /// | | `z = f⁻¹(x; θ)`, from data to reference | parameters |
 /// |---|---|---|
 /// | additive | `x + θ₁` | 1 |
-/// | affine | `x exp(a) + θ₂`, `a = θ₁/(1 + 2 abs(θ₁)/ln 1000)` | 2 |
+/// | affine | `x exp(a) + θ₂`, `a = θ₁/(1 + abs(θ₁)/ln 100)` | 2 |
 /// | spline | a rational-quadratic spline on `[−B, B]`, the identity outside | `3K − 1` |
 /// | circular | a rational-quadratic spline on the circle `[−π, π)` | `3K + 1` |
 ///
@@ -21,7 +21,7 @@ use transport_kernels::{Monotone, Way};
 pub enum Element {
     /// A shift (NICE).
     Additive,
-    /// A scale and a shift (RealNVP, MAF). The scale stays within 10^±1.5, so that no layer can
+    /// A scale and a shift (RealNVP, MAF). The scale stays within 10^±2, so that no layer can
     /// overflow.
     Affine,
     /// Monotone rational-quadratic, with `bins` pieces.

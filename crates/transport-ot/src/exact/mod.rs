@@ -64,8 +64,8 @@ pub struct ExactPlan {
     pub value: f64,
     /// `Σ aᵢ fᵢ + Σ bⱼ gⱼ`, a lower bound on every plan's cost; equal to the value but for rounding.
     pub dual: f64,
-    /// Shortest paths or pivots, and the violation of the marginals, which rounds masses to some
-    /// 10⁻¹⁵ of their sum. There is no limit to stop at.
+    /// Shortest paths or pivots, and the violation of the marginals: masses are whole numbers of
+    /// units, `n/2⁶⁰` of their sum. There is no limit to stop at.
     pub effort: Effort,
 }
 
@@ -282,8 +282,9 @@ fn plan(
     let (f, g) = completed(cost, f, g);
     let dot = |p: &[f64], w: &[f64]| p.iter().zip(w).map(|(p, w)| p * w).sum::<f64>();
     let dual = dot(&f, a) + dot(&g, b);
-    // A mass difference that still counts as balanced is part of the error.
-    let tolerance = 2.0 * crate::weights::BALANCE;
+    // A mass difference that still counts as balanced is part of the error, and a unit at each point.
+    let points = (a.len() + b.len()) as f64;
+    let tolerance = 2.0 * crate::weights::BALANCE + points * points * 0.5f64.powi(60);
     let effort = Effort { iterations: optimum.iterations, error, tolerance };
     ExactPlan { entries, f, g, value, dual, effort }
 }

@@ -80,12 +80,14 @@ fn pivot_rows(tree: &mut Tree, costs: &[f64]) -> usize {
 fn on_lists(part: Part<'_>, tree: &mut Tree, arcs: Arcs<'_>) -> usize {
     let mut listed: Vec<Link> = (0..tree.u().len()).flat_map(|i| links(&arcs, i)).collect();
     drop(arcs);
-    let mut pivots = 0;
+    let (mut pivots, mut rounds) = (0, 0);
     loop {
-        pivots += pivot_all(tree, &listed);
+        let made = pivot_all(tree, &listed);
+        (pivots, rounds) = (pivots + made, rounds + 1);
         tree.settle();
         let found = negative(part, tree);
-        if found.is_empty() {
+        // What was found before and not pivoted on is negative by rounding alone.
+        if found.is_empty() || (made == 0 && rounds > 1) {
             return pivots;
         }
         listed.extend(found);

@@ -17,10 +17,11 @@ const SHARE: usize = 4;
 /// The error relative to the mass that a part need reach, and the iterations that it may take.
 const ENOUGH: (f64, usize) = (1e-3, 300);
 
-/// The target's potential from a part; `None` where there are few points or no part can be made.
-pub(super) fn start(dual: &Dual<'_>, pace: &Pace) -> Option<Vec<f64>> {
+/// The target's potential from a part, and the iterations that it took; `None` where there are few
+/// points or no part can be made. At least one iteration is left.
+pub(super) fn start(dual: &Dual<'_>, pace: &Pace) -> Option<(Vec<f64>, usize)> {
     let [n, m] = dual.cost.shape();
-    if n.min(m) < LARGE {
+    if n.min(m) < LARGE || pace.max_iterations < 2 {
         return None;
     }
     let chosen = [(n, 0), (m, 1)].map(|(size, side)| random_part(size, side, SHARE));
@@ -29,9 +30,10 @@ pub(super) fn start(dual: &Dual<'_>, pace: &Pace) -> Option<Vec<f64>> {
     let part = Dual { cost: &*cost, a: &a, b: &b, rho: dual.rho };
     let mass = b.iter().sum::<f64>();
     let tolerance = pace.tolerance.max(ENOUGH.0 * mass);
-    let max_iterations = pace.max_iterations.min(ENOUGH.1);
+    let max_iterations = ENOUGH.1.min(pace.max_iterations - 1);
     let state = part.solve(&Pace { tolerance, max_iterations, ..*pace }, None);
-    Some(extended(dual, pace.epsilon, &chosen[0], &state.f, &a))
+    let g = extended(dual, pace.epsilon, &chosen[0], &state.f, &a);
+    Some((g, state.effort.iterations))
 }
 
 /// The weights of a part, with the mass of the whole; `None` where they are all 0.

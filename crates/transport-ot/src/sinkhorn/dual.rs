@@ -100,16 +100,18 @@ impl Dual<'_> {
     fn error(&self, g: &[f64], image: &[f64], epsilon: f64) -> f64 {
         let (b, rho) = self.weights(Side::Target);
         let gap = |g: f64, s: f64| ((g - s) / epsilon).exp() - (-g / rho).exp();
-        b.iter().zip(g.iter().zip(image)).map(|(b, (g, s))| b * gap(*g, *s).abs()).sum()
+        // A point without weight may be as far as it likes.
+        let part = |b: f64, gap: f64| if b > 0.0 { b * gap.abs() } else { 0.0 };
+        b.iter().zip(g.iter().zip(image)).map(|(b, (g, s))| part(*b, gap(*g, *s))).sum()
     }
 
     /// Iterates from `g` through all stages.
     pub(crate) fn solve(&self, pace: &Pace, start: Option<Vec<f64>>) -> State {
         let mass = self.b.iter().sum::<f64>();
-        let start = start.or_else(|| if pace.anneal { coarse::start(self, pace) } else { None });
+        let coarse = || if pace.anneal { coarse::start(self, pace) } else { None };
+        let start = start.map(|g| (g, 0)).or_else(coarse);
         let stages = if start.is_some() { Vec::new() } else { self.stages(pace) };
-        let mut g = start.unwrap_or_else(|| vec![0.0; self.b.len()]);
-        let mut spent = 0;
+        let (mut g, mut spent) = start.unwrap_or_else(|| (vec![0.0; self.b.len()], 0));
         for epsilon in stages {
             // One iteration is left for the last stage, whose error is the one that counts.
             let left = pace.max_iterations - spent - 1;

@@ -163,8 +163,8 @@ impl Sinkhorn {
         let dual::State { f, g, mut effort } = dual.solve(&pace, start);
         (effort.error, effort.tolerance) = (effort.error / mass, self.tolerance);
         let dot = |p: &[f64], w: &[f64]| p.iter().zip(w).map(|(p, w)| p * w).sum::<f64>();
-        // The plan has the mass of `a` exactly, so that the last term of the dual is 0.
-        let value = dot(&f, a) + dot(&g, b);
+        // The last term of the dual, ΣP − Σa Σb, is 0 between measures of mass 1.
+        let value = dot(&f, a) + dot(&g, b) - self.epsilon * (mass - mass * mass);
         let (a, b, epsilon) = (a.to_vec(), b.to_vec(), self.epsilon);
         let mut plan = EntropicPlan { f, g, a, b, epsilon, value, cost: 0.0, effort };
         [_, plan.cost] = plan.totals(cost);

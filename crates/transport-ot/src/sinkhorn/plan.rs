@@ -60,7 +60,10 @@ impl EntropicPlan {
             cost.row(side, i, costs);
             row.copy_from_slice(costs);
             exponentials(own[i], &h, self.epsilon, row);
-            row.iter_mut().for_each(|p| *p *= own_weights[i]);
+            // A point without weight sends nothing, however high its potential.
+            let send =
+                |p: &mut f64| *p = if own_weights[i] > 0.0 { *p * own_weights[i] } else { 0.0 };
+            row.iter_mut().for_each(send);
             read(i, row, costs)
         };
         if own.len() * h.len() <= ALONE {

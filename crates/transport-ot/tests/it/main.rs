@@ -54,8 +54,8 @@ fn energy_distance_of_gaussians() {
     assert!((got - exact).abs() < 0.05, "{got} against {exact}");
 }
 
-/// A shift by a vector v moves every projection by ⟨θ, v⟩, so SW₂ = |v|/√d; 0.02 covers the
-/// sampling of 2,000 directions.
+/// A shift by a vector v moves every projection by ⟨θ, v⟩, so SW₂ = |v|/√d; 0.1 is 3.4 standard
+/// errors of 2,000 directions.
 #[test]
 fn sliced_w2_of_a_shift() {
     let (d, n) = (3, 200);

@@ -62,8 +62,9 @@ impl Round {
 
     /// A place between data and samples for each pack, `[n/m, 1]`.
     fn between(&self, space: &Space) -> Tensor<2> {
-        let packs = self.noise.rows(0..self.noise.len() / self.pack);
-        space.column(&packs.purpose("between").uniform_values(1))
+        // A pack's is its first row's: the same in any shard.
+        let rows = self.noise.purpose("between").uniform_values(1);
+        space.column(&rows.into_iter().step_by(self.pack).collect::<Vec<f64>>())
     }
 }
 

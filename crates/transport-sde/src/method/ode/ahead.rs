@@ -55,6 +55,11 @@ impl<M: OdeMethod> Stepper for Ahead<'_, M> {
             end = self.stepper.step(k, start.clone(), from, self.times[k + 1] - from)?;
             self.taken += 1;
         }
+        if self.taken == 0 {
+            // A rounding after the start.
+            self.ends = Some((start, end.clone()));
+            return Ok(end);
+        }
         let (from, to) = (self.times[self.taken - 1], self.times[self.taken]);
         let theta = (t + h - from) / (to - from);
         let state = match (1.0 - theta).abs() <= 1e-12 {
