@@ -5,12 +5,12 @@ use crate::counter::Counter;
 use crate::error::{CliError, unknown};
 use crate::progress::{catch_interrupts, stopped};
 use crate::sample::{Ending, table_ending};
-use crate::{INTERRUPTED, output, train};
+use crate::{INTERRUPTED, output, places, train};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use transport_core::{Noise, Space, device};
-use transport_data::{Table, write_csv, write_npy};
+use transport_data::{DataError, Table, write_csv, write_npy};
 use transport_ot::{cost::Euclidean, exact, weights::uniform};
 use transport_train::bridge::{
     Bridge, FitConfig, JoinError, LeftOut, Method, Pairs, fit, leave_out,
@@ -41,6 +41,12 @@ pub(crate) fn run(args: &BridgeArgs) -> Result<u8, CliError> {
     if model.exists() && !args.overwrite {
         return Err(CliError::Usage(format!(
             "{} holds a bridge: take another --out, or --overwrite",
+            args.out.display()
+        )));
+    }
+    if store::Folder::new(&args.out).state() != store::RunState::Empty {
+        return Err(CliError::Usage(format!(
+            "{} holds a run of `transport train`: take another --out",
             args.out.display()
         )));
     }
@@ -132,10 +138,15 @@ fn snapshots(args: &BridgeArgs) -> Result<Vec<(f64, Table)>, CliError> {
     let columns = args.columns.as_deref();
     if let (Some(source), Some(target)) = (&args.source, &args.target) {
         let ends = [(0.0, source), (1.0, target)];
-        return ends
-            .into_iter()
-            .map(|(t, name)| Ok((t, rows(name, columns, args.seed)?)))
-            .collect();
+        let end = |(t, name): (f64, &String)| {
+            let table = rows(name, columns, args.seed)?;
+            if table.rows() < 2 {
+                let (path, rows) = (Some(name.into()), table.rows());
+                return Err(DataError::TooFewRows { path, rows, needed: 2 }.into());
+            }
+            Ok((t, table))
+        };
+        return ends.into_iter().map(end).collect();
     }
     let (Some(name), Some(time)) = (&args.snapshots, &args.time_column) else {
         return Err(CliError::Usage("--source and --target, or --snapshots".to_owned()));
@@ -313,6 +324,15 @@ fn figure(args: &BridgeArgs, states: &[Table], knots: &[f64]) -> Result<(), CliE
 
 pub(crate) fn carry(args: &CarryArgs) -> Result<(), CliError> {
     let ending = table_ending(&args.output)?;
+    places::apart(&args.output, &[Path::new(&args.data)])?;
+    if !file(&args.run).exists() {
+        let hint = match store::Folder::new(&args.run).state() {
+            store::RunState::Empty => "make one with `transport bridge`",
+            _ => "it holds a run of `transport train`, which `transport sample` uses",
+        };
+        let message = format!("{} holds no bridge: {hint}", args.run.display());
+        return Err(CliError::Usage(message));
+    }
     let bridge = Bridge::open(&file(&args.run), &space(args.device.as_deref())?)?;
     let bridge = if args.noise != 0.0 { bridge.with_noise(args.noise)? } else { bridge };
     let times = &bridge.card().times;

@@ -2,7 +2,7 @@
 
 use crate::args::DensityArgs;
 use crate::error::CliError;
-use crate::{output, train};
+use crate::{output, places, train};
 use std::path::Path;
 use transport_data::{DataError, Table, write_csv, write_npy};
 use transport_sde::likelihood::{Hutchinson, Probe, Variational};
@@ -20,6 +20,7 @@ pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
             return Err(CliError::Usage(message));
         }
     };
+    places::apart(&args.output, &[Path::new(&args.data)])?;
     let run = Run::open_on(&args.run, args.device.as_deref())?;
     let mut source = run.config().data.clone();
     source.source.clone_from(&args.data);
@@ -47,10 +48,33 @@ pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
         return estimated(args, &run, found, ["log_prob_bound", "log-density ≥"], write);
     }
     let log_prob = run.log_prob(&rows)?;
-    let (mean, error) = mean_and_error(&log_prob);
+    let finite: Vec<f64> = log_prob.iter().copied().filter(|v| v.is_finite()).collect();
     write(&args.output, &Table::new(vec!["log_prob".into()], log_prob)?)?;
-    output::line(&format!("log-density: {mean:.4} ± {error:.4} nats over {} rows", rows.rows()));
+    if !finite.is_empty() {
+        let ((mean, error), n) = (mean_and_error(&finite), finite.len());
+        output::line(&format!("log-density: {mean:.4} ± {error:.4} nats over {n} rows"));
+    }
+    off_support(&run, &rows)?;
     output::note(&format!("wrote {}", args.output.display()));
+    Ok(())
+}
+
+/// Says which rows have no density, and why.
+fn off_support(run: &Run, rows: &Table) -> Result<(), CliError> {
+    let schema = &run.card().schema;
+    let features = rows.select_columns(&run.columns_in(rows)?);
+    let left = |i: usize| schema.scaler.off_support(features.row(i)).map(|j| (i, j));
+    let off: Vec<(usize, usize)> = (0..features.rows()).filter_map(left).collect();
+    if let Some((i, j)) = off.first() {
+        output::note(&format!(
+            "{} of {} rows have log-density −∞: they leave a column that was constant in training \
+             (row {}, column `{}`)",
+            off.len(),
+            features.rows(),
+            i + 1,
+            schema.names[*j],
+        ));
+    }
     Ok(())
 }
 

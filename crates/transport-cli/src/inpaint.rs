@@ -3,7 +3,7 @@
 use crate::args::InpaintArgs;
 use crate::error::{CliError, unknown};
 use crate::sample::{ending, pair, write};
-use crate::{output, train};
+use crate::{output, places, train};
 use std::path::Path;
 use transport_data::{Table, read_csv_with_gaps};
 use transport_sde::Solver;
@@ -14,6 +14,9 @@ use transport_train::{Conditioning, Run};
 pub(crate) fn run(args: &InpaintArgs) -> Result<(), CliError> {
     train::threads(args.threads)?;
     let ending = ending(&args.output)?;
+    let inputs = [Some(&args.data), args.mask.as_ref()];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(|path| path.as_path()).collect();
+    places::apart(&args.output, &inputs)?;
     let (solver, method) = (solver(&args.solver)?, method(args)?);
     let given = args.given.iter().map(|text| pair(text)).collect::<Result<_, _>>()?;
     let run = Run::open_on(&args.run, args.device.as_deref())?;

@@ -30,6 +30,7 @@ mod info;
 mod inpaint;
 mod langevin;
 mod output;
+mod places;
 mod progress;
 mod sample;
 mod simulate;

@@ -85,6 +85,12 @@ impl Observer for Progress {
             problem.test.rows(),
             schema.names.len(),
         ));
+        if !problem.skipped.is_empty() {
+            output::note(&format!(
+                "left out, since they hold text: {}",
+                problem.skipped.join(", ")
+            ));
+        }
         let constant = schema.scaler.constant_columns();
         if !constant.is_empty() {
             let named: Vec<&str> =

@@ -5,8 +5,9 @@ use crate::counter::Counter;
 use crate::error::{CliError, unknown};
 use crate::progress::{catch_interrupts, stopped};
 use crate::sample::{Ending, ending};
-use crate::{INTERRUPTED, output, start};
+use crate::{INTERRUPTED, output, places, start};
 use std::ops::ControlFlow;
+use std::path::Path;
 use transport_core::{Noise, Space, Trajectory, device};
 use transport_data::{Table, write_csv, write_npy_array};
 use transport_sde::simulate::named::{self, Entry, Process};
@@ -27,6 +28,7 @@ const PATHS: usize = 40;
 
 pub(crate) fn run(args: &SimulateArgs) -> Result<u8, CliError> {
     let ending = ending(&args.output)?;
+    places::apart(&args.output, &[Path::new(&args.law)])?;
     let entry = entry(&args.process)?;
     let settings =
         args.set.iter().map(|text| setting(entry, text)).collect::<Result<Vec<_>, _>>()?;

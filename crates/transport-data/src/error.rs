@@ -166,6 +166,14 @@ pub enum DataError {
         /// The columns that were found.
         skipped: Vec<String>,
     },
+    /// A quote that opens a cell and is never closed.
+    #[error("{}: the quote that opens in line {line} is not closed", path.display())]
+    OpenQuote {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+    },
     /// Too few rows to learn from.
     #[error("{}rows: {rows}, at least {needed} are needed", at(path))]
     TooFewRows {

@@ -43,8 +43,8 @@ pub use digits::digits;
 pub use error::DataError;
 pub use image_shape::ImageShape;
 pub use read::{
-    MAX_COLUMNS, MAX_LINE, MAX_VALUES, read, read_csv, read_csv_with_gaps, read_idx, read_npy,
-    read_png_folder,
+    MAX_COLUMNS, MAX_LINE, MAX_VALUES, read, read_at_least, read_csv, read_csv_with_gaps, read_idx,
+    read_npy, read_png_folder,
 };
 pub use scaler::Scaler;
 pub use support::Support;

@@ -207,6 +207,10 @@ pub(crate) fn nearest(name: &str, known: &[&'static str]) -> Option<String> {
     (score(&best) > 0.75).then(|| best.to_owned())
 }
 
+/// Points of a law, and rows of a batch, that memory may be asked for.
+const MOST_POINTS: usize = 1 << 28;
+const MOST_ROWS: usize = 1 << 24;
+
 impl Config {
     /// The defaults for a model on a source of data.
     ///
@@ -319,9 +323,19 @@ impl Config {
                 self.train.validate_every > 0,
                 whole,
             ),
-            ("points", self.data.points as f64, self.data.points >= 4, "at least 4"),
+            (
+                "points",
+                self.data.points as f64,
+                (4..=MOST_POINTS).contains(&self.data.points),
+                "4 to 268435456",
+            ),
             ("--steps", self.train.steps as f64, self.train.steps > 0, whole),
-            ("--batch-size", self.train.batch_size as f64, self.train.batch_size > 0, whole),
+            (
+                "--batch-size",
+                self.train.batch_size as f64,
+                (1..=MOST_ROWS).contains(&self.train.batch_size),
+                "a whole number from 1 to 16777216",
+            ),
             ("shards", self.train.shards as f64, self.train.shards > 0, whole),
             ("sampling steps", self.sample.steps as f64, self.sample.steps > 0, whole),
             (

@@ -3,10 +3,10 @@
 use crate::config::ConfigError;
 use crate::registry;
 use crate::run::Card;
-use crate::store::{Archive, Folder, StoreError, read, write};
+use crate::store::{Archive, Folder, MODEL, StoreError, read, write};
 use crate::weights::Weights;
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use transport_core::Schedule;
 use transport_core::schedule::Named;
 use transport_models::net::Embedding;
@@ -26,6 +26,12 @@ pub enum ExportError {
     /// The run's configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The run's own file in the place of another.
+    #[error("{} is the run's own model file: export to another", path.display())]
+    Own {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// Writes the finished run in a folder as one file.
@@ -42,6 +48,10 @@ pub enum ExportError {
 /// `tests/it/export.rs`, `examples/velocity.py`
 pub fn export(folder: &Folder, path: &Path) -> Result<(), ExportError> {
     let mut archive = folder.read_model()?;
+    let place = |path: &Path| std::fs::canonicalize(path).ok();
+    if place(path).is_some_and(|target| place(&folder.file(MODEL)) == Some(target)) {
+        return Err(ExportError::Own { path: path.to_owned() });
+    }
     let card = card(&archive.card, path)?;
     archive.card.insert(KEY.to_owned(), description(&card, &archive.weights)?);
     Ok(write(path, &archive)?)

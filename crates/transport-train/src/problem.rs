@@ -118,6 +118,8 @@ pub struct Problem {
     pub labels: Option<Vec<f64>>,
     /// Where the data came from.
     pub source: String,
+    /// Columns of the file that hold text, and are left out.
+    pub skipped: Vec<String>,
     /// A checksum of the training and validation rows, so that a resumed run is known to see the same data.
     pub fingerprint: u32,
 }
@@ -157,7 +159,7 @@ pub fn load(config: &DataConfig, seed: u64) -> Result<Dataset, ProblemError> {
         let (name, nearest) = (name.to_owned(), nearest(name, &known));
         return Err(ProblemError::UnknownSource { name, nearest, known });
     }
-    Ok(transport_data::read(path)?)
+    Ok(transport_data::read_at_least(path, 1)?)
 }
 
 impl Problem {
@@ -167,6 +169,11 @@ impl Problem {
     /// [`ProblemError`] that names what is wrong with the data.
     pub fn prepare(config: &DataConfig, seed: u64) -> Result<Self, ProblemError> {
         let dataset = load(config, seed)?;
+        let rows = dataset.table.rows();
+        if rows < 2 {
+            let path = Some(config.source.clone().into());
+            return Err(DataError::TooFewRows { path, rows, needed: 2 }.into());
+        }
         let Selected { features, context, image, range } =
             dataset.select(config.columns.as_deref(), &config.context)?;
         let n = features.rows();
@@ -211,6 +218,7 @@ impl Problem {
             test,
             test_contexts,
             source: dataset.source,
+            skipped: dataset.skipped,
         })
     }
 }

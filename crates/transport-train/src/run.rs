@@ -9,7 +9,7 @@ pub use error::RunError;
 
 use crate::config::{Config, ConfigError, SampleConfig};
 use crate::context::ContextError;
-use crate::problem::Schema;
+use crate::problem::{Problem, Schema};
 use crate::registry::{self, Capabilities, Generator};
 use crate::store::{Archive, Folder, StoreError};
 use crate::validation::Validation;
@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use std::path::Path;
 use transport_core::Interval;
 use transport_core::{Noise, Space};
-use transport_data::Table;
+use transport_data::{DataError, MAX_VALUES, Table};
 use transport_sde::guide::{GuideError, Strength};
 
 /// A trained model with everything that turns its states into rows of data.
@@ -68,6 +68,9 @@ pub struct Card {
     /// its step when the configuration keeps the best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Validation>,
+    /// The checksum of the rows it was trained on; none where they are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<u32>,
 }
 
 /// What to draw.
@@ -205,6 +208,22 @@ impl Run {
         &self.card
     }
 
+    /// The problem that it was trained on, loaded again.
+    ///
+    /// # Errors
+    /// [`RunError`] when the data cannot be read, or are not what they were: rows that it was
+    /// trained on could then count as held out.
+    pub fn problem(&self) -> Result<Problem, RunError> {
+        let config = self.config();
+        let problem = Problem::prepare(&config.data, config.train.seed)?;
+        match self.card.data {
+            Some(data) if data != problem.fingerprint => {
+                Err(RunError::Changed { name: config.data.source.clone() })
+            }
+            _ => Ok(problem),
+        }
+    }
+
     /// The number of the model's parameters.
     #[must_use]
     pub fn parameters(&self) -> usize {
@@ -271,20 +290,20 @@ impl Run {
         self.columns_in(x).map(|columns| x.select_columns(&columns))
     }
 
-    /// Where the model's columns stand in a table: by their names if all are there, else in order.
+    /// Where the model's columns stand in a table: by their names if all are there, in order if none
+    /// is.
     ///
     /// # Errors
-    /// [`RunError::Columns`] when neither fits.
+    /// [`RunError::Data`] for a missing one where others are there, [`RunError::Columns`] when the
+    /// number does not fit.
     pub fn columns_in(&self, x: &Table) -> Result<Vec<usize>, RunError> {
-        let schema = &self.card.schema;
-        let by_name: Result<Vec<usize>, _> = schema.names.iter().map(|n| x.index_of(n)).collect();
-        match by_name {
-            Ok(columns) => Ok(columns),
-            Err(_) if x.cols() == schema.names.len() => Ok((0..x.cols()).collect()),
-            Err(_) => {
-                let (expected, found) = (schema.names.len(), x.cols());
-                Err(RunError::Columns { expected, found })
-            }
+        let names = &self.card.schema.names;
+        let found: Vec<Result<usize, DataError>> = names.iter().map(|n| x.index_of(n)).collect();
+        match found.iter().filter(|at| at.is_ok()).count() {
+            0 if x.cols() == names.len() => Ok((0..x.cols()).collect()),
+            0 => Err(RunError::Columns { expected: names.len(), found: x.cols() }),
+            // Where some names are the model's, another that is missing is misspelled.
+            _ => Ok(found.into_iter().collect::<Result<_, _>>()?),
         }
     }
 
@@ -321,6 +340,10 @@ impl Run {
     ) -> Result<(Noise, Option<Vec<f32>>, SampleConfig), RunError> {
         if request.n == 0 {
             return Err(RunError::NoSamples);
+        }
+        let most = MAX_VALUES / self.card.schema.names.len().max(1);
+        if request.n > most {
+            return Err(RunError::TooMany { n: request.n, most });
         }
         let plan = request.plan.unwrap_or(self.card.config.sample);
         let checked = Config { sample: plan, ..self.card.config.clone() };

@@ -103,7 +103,7 @@ pub enum TrainError {
     },
     /// The loss is not a number any more.
     #[error(
-        "the loss is {loss} at step {step}: training has diverged (a lower --lr usually helps); the last checkpoint is kept"
+        "the loss is {loss} at step {step}: training has diverged (a lower --lr usually helps); what was saved before is kept"
     )]
     Diverged {
         /// The step.
@@ -139,6 +139,7 @@ pub fn train(
     let problem = Problem::prepare(&config.data, config.train.seed)?;
     let mut training = registry::model(&config.model.name)?.begin(config, &problem, &space)?;
     let mut memory = Memory::default();
+    let _lock = folder.lock()?;
     if resumed {
         if let Some(archive) = folder.read_checkpoint()? {
             memory = restore(&mut *training, &archive, &problem, folder)?;
@@ -146,7 +147,7 @@ pub fn train(
         folder.rewind_metrics(training.steps_done())?;
     } else {
         if mode == Mode::Overwrite {
-            folder.clear()?;
+            folder.replace()?;
         }
         folder.begin()?;
         folder.write_config(&config.to_toml()?)?;
@@ -154,7 +155,25 @@ pub fn train(
     observer.begin(&problem, training.steps_done(), training.steps_total());
     // On a worker of the pool: a step's shards then start without waking this thread.
     let outcome =
-        rayon::scope(|_| advance(config, folder, &problem, &mut *training, &mut memory, observer))?;
+        rayon::scope(|_| advance(config, folder, &problem, &mut *training, &mut memory, observer));
+    let outcome = outcome.and_then(|outcome| {
+        ended(outcome, config, folder, &problem, &*training, &memory).map(|()| outcome)
+    });
+    if outcome.is_err() && !folder.has_checkpoint() {
+        folder.restore()?;
+    }
+    outcome
+}
+
+/// Leaves the model of a training that has finished.
+fn ended(
+    outcome: Outcome,
+    config: &Config,
+    folder: &Folder,
+    problem: &Problem,
+    training: &dyn Training,
+    memory: &Memory,
+) -> Result<(), TrainError> {
     if outcome == Outcome::Finished {
         let card = Card {
             config: config.clone(),
@@ -163,8 +182,9 @@ pub fn train(
             rows: problem.rows.len(),
             steps: training.steps_done(),
             best: memory.watch.best(),
+            data: Some(problem.fingerprint),
         };
-        let weights = memory.watch.kept(&*training);
+        let weights = memory.watch.kept(training);
         if !weights.is_finite() {
             // The last step can break the weights before any loss shows it.
             return Err(TrainError::Diverged { step: card.steps, loss: f64::NAN });
@@ -174,7 +194,7 @@ pub fn train(
         }
         folder.finish(&Run::archive(&card, weights, &problem.rows.contexts)?)?;
     }
-    Ok(outcome)
+    Ok(())
 }
 
 /// The only training loop.

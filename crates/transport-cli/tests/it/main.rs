@@ -6,6 +6,7 @@ mod distance;
 mod fit_density;
 mod inpaint;
 mod interchange;
+mod kept;
 mod langevin;
 mod main_job;
 mod names;

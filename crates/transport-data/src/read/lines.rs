@@ -101,7 +101,13 @@ impl Lines {
         loop {
             let from = self.line.len();
             if self.read_line(first)? == 0 {
-                return Ok(from > 0);
+                return match place {
+                    Place::Quoted => {
+                        let path = self.input.path.clone();
+                        Err(DataError::OpenQuote { path, line: first })
+                    }
+                    _ => Ok(from > 0),
+                };
             }
             self.count += 1;
             let new = &self.line[from..];

@@ -48,6 +48,14 @@ enum Kind {
 /// # Errors
 /// One [`DataError`] per fault, with the path; [`DataError::TooFewRows`] below two rows.
 pub fn read(path: &Path) -> Result<Dataset, DataError> {
+    read_at_least(path, NEEDED)
+}
+
+/// [`read`] with another least number of rows: a single one can be scored or carried.
+///
+/// # Errors
+/// As [`read`]; no rows at all are always too few.
+pub fn read_at_least(path: &Path, needed: usize) -> Result<Dataset, DataError> {
     let data = if input::metadata(path)?.is_dir() {
         read_folder(path)?
     } else {
@@ -58,8 +66,8 @@ pub fn read(path: &Path) -> Result<Dataset, DataError> {
         }
     };
     match data.table.rows() {
-        rows if rows < NEEDED => {
-            Err(DataError::TooFewRows { path: Some(path.to_path_buf()), rows, needed: NEEDED })
+        rows if rows < needed => {
+            Err(DataError::TooFewRows { path: Some(path.to_path_buf()), rows, needed })
         }
         _ => Ok(data),
     }

@@ -1,6 +1,5 @@
 //! The log-density bound of held-out rows, for models that have one in the place of a density.
 
-use crate::problem::Problem;
 use crate::run::{Run, RunError};
 use serde::Serialize;
 use std::f64::consts::LN_2;
@@ -43,11 +42,10 @@ pub fn held_out_bound(
     draws: usize,
     seed: u64,
 ) -> Result<Option<HeldOutBound>, RunError> {
-    let config = run.config();
     if !run.bounds_density()? {
         return Ok(None);
     }
-    let problem = Problem::prepare(&config.data, config.train.seed)?;
+    let problem = run.problem()?;
     let (test, scaler) = (&problem.test, &problem.schema.scaler);
     if test.rows() == 0 {
         return Ok(None);

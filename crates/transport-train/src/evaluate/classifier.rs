@@ -1,6 +1,6 @@
 //! A convolutional digit classifier, as a judge of images.
 
-use crate::problem::{Problem, Schema};
+use crate::problem::Schema;
 use crate::registry::chunks::chunked;
 use crate::run::{Request, Run, RunError};
 use crate::store::{StoreError, read_arrays};
@@ -253,8 +253,7 @@ impl Classifier {
     ) -> Result<Option<Classified>, ClassifierError> {
         let schema = &run.card().schema;
         let range = pixel_range(schema)?;
-        let config = run.config();
-        let problem = Problem::prepare(&config.data, config.train.seed).map_err(RunError::from)?;
+        let problem = run.problem()?;
         if problem.test.rows() == 0 {
             return Ok(None);
         }

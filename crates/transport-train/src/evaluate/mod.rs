@@ -117,8 +117,7 @@ pub fn evaluate(run: &Run, samples: usize, seed: u64) -> Result<Option<Report>, 
 /// # Errors
 /// As [`evaluate`].
 pub fn evaluate_with(run: &Run, options: &Options) -> Result<Option<Report>, RunError> {
-    let config = run.config();
-    let problem = Problem::prepare(&config.data, config.train.seed)?;
+    let problem = run.problem()?;
     if problem.test.rows() == 0 {
         return Ok(None);
     }

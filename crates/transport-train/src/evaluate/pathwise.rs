@@ -3,7 +3,6 @@
 
 use super::on_support;
 use crate::bits::bits_by_estimate;
-use crate::problem::Problem;
 use crate::registry::Estimated;
 use crate::run::{Run, RunError};
 use serde::Serialize;
@@ -63,7 +62,7 @@ pub fn held_out_path(
         return Ok(None);
     }
     let config = run.config();
-    let problem = Problem::prepare(&config.data, config.train.seed)?;
+    let problem = run.problem()?;
     let (scaler, width) = (&problem.schema.scaler, problem.rows.context_dim);
     let on = on_support(scaler, &problem.test);
     let (Ok(trace), Ok(levels)) =

@@ -257,7 +257,15 @@ pub fn import(what: &Import, folder: &Folder, overwrite: bool) -> Result<(), Imp
     config.check()?;
     let schema = schema(&settings, classes)?;
     let source = format!("weights of {}", what.path.display());
-    let card = Card { config: config.clone(), schema, source, rows: classes, steps: 0, best: None };
+    let card = Card {
+        config: config.clone(),
+        schema,
+        source,
+        rows: classes,
+        steps: 0,
+        best: None,
+        data: None,
+    };
     finish(folder, overwrite, &config.to_toml()?, &Run::archive(&card, weights, &contexts)?)
 }
 
@@ -270,7 +278,7 @@ fn finish(
     // A run that is there goes when this one is known to open.
     Run::of(archive.clone(), &folder.file("model.safetensors"), None).map_err(Box::new)?;
     if overwrite {
-        folder.clear()?;
+        folder.replace()?;
     }
     folder.begin()?;
     folder.write_config(config)?;

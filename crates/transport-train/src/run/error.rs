@@ -57,6 +57,22 @@ pub enum RunError {
     /// Nothing was asked for.
     #[error("0 samples were asked for: n is at least 1")]
     NoSamples,
+    /// More than can be held.
+    #[error("{n} samples were asked for: at most {most} of this model fit into memory")]
+    TooMany {
+        /// What was asked for.
+        n: usize,
+        /// The most.
+        most: usize,
+    },
+    /// Data that are not what the model was trained on.
+    #[error(
+        "`{name}` is not what it was when the model was trained: rows that it has seen could count as held out"
+    )]
+    Changed {
+        /// The source.
+        name: String,
+    },
     /// Guidance that is none.
     #[error(transparent)]
     Guide(#[from] GuideError),

@@ -79,7 +79,21 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), StoreError> {
     replace(path, text.as_bytes())
 }
 
+/// A link is followed; a device or a pipe is written to as it is.
 fn replace(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let io = |action| StoreError::io(path, action);
+    match fs::metadata(path) {
+        Ok(standing) if !standing.is_file() && !standing.is_dir() => {
+            let file = fs::OpenOptions::new().write(true).open(path);
+            file.and_then(|mut file| file.write_all(content)).map_err(io("writing"))
+        }
+        Ok(_) => whole(&fs::canonicalize(path).map_err(io("finding"))?, content),
+        Err(_) => whole(path, content),
+    }
+}
+
+/// Whole or not at all.
+fn whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let temporary = temporary(path);
     let io = |action| StoreError::io(path, action);
     let written = File::create(&temporary)

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 /// checkpoint.safetensors    the newest state of training; gone when it has finished
 /// checkpoint.previous.safetensors
 /// metrics.jsonl             a line each time the loss is reported, then the evaluation
+/// replaced/                 the finished run that is being replaced; gone when this one has finished
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder {
@@ -32,11 +33,27 @@ pub enum RunState {
 }
 
 const CONFIG: &str = "config.toml";
-const MODEL: &str = "model.safetensors";
+pub(crate) const MODEL: &str = "model.safetensors";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const PREVIOUS: &str = "checkpoint.previous.safetensors";
 const METRICS: &str = "metrics.jsonl";
 const AVERAGES: &str = "averages.safetensors";
+/// What a bridge is kept in: another kind of folder.
+const BRIDGE: &str = "bridge.safetensors";
+/// Where a finished run waits until the one that replaces it has finished too.
+const REPLACED: &str = "replaced";
+/// All that a run leaves, figures included.
+const ALL: [&str; 9] = [
+    MODEL,
+    CHECKPOINT,
+    PREVIOUS,
+    METRICS,
+    CONFIG,
+    AVERAGES,
+    "samples.png",
+    "loss.png",
+    "transport.png",
+];
 
 impl Folder {
     /// The folder at `path`, which need not exist.
@@ -75,6 +92,7 @@ impl Folder {
     /// [`StoreError`] when it holds a run already, or cannot be made.
     pub fn begin(&self) -> Result<(), StoreError> {
         let state = match self.state() {
+            RunState::Empty if self.file(BRIDGE).exists() => "bridge",
             RunState::Empty => {
                 return fs::create_dir_all(&self.path)
                     .map_err(StoreError::io(&self.path, "creating the folder"));
@@ -85,18 +103,76 @@ impl Folder {
         Err(StoreError::Occupied { path: self.path.clone(), state })
     }
 
-    /// Removes a run's files, and nothing else that stands in the folder.
+    /// Makes room for another run: a finished one is put aside until that has finished, an
+    /// unfinished one is removed. Nothing else that stands in the folder is touched.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when a file cannot be removed.
-    pub fn clear(&self) -> Result<(), StoreError> {
-        for name in [MODEL, CHECKPOINT, PREVIOUS, METRICS, CONFIG, AVERAGES] {
+    /// [`StoreError::Io`] when a file cannot be moved or removed.
+    pub fn replace(&self) -> Result<(), StoreError> {
+        let aside = self.file(REPLACED);
+        let finished = self.state() == RunState::Finished;
+        if finished {
+            Self::new(&aside).remove()?;
+            fs::create_dir_all(&aside).map_err(StoreError::io(&aside, "creating the folder"))?;
+            self.put(&aside)?;
+        }
+        self.remove()
+    }
+
+    /// Puts the run that was being replaced back, if there is one, in the place of what a failed
+    /// one left.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when a file cannot be moved or removed.
+    pub fn restore(&self) -> Result<(), StoreError> {
+        let aside = Self::new(&self.file(REPLACED));
+        if aside.state() == RunState::Finished {
+            self.remove()?;
+            aside.put(&self.path)?;
+            let _ = fs::remove_dir(&aside.path);
+        }
+        Ok(())
+    }
+
+    /// Moves the run's files.
+    fn put(&self, to: &Path) -> Result<(), StoreError> {
+        for name in ALL {
+            let path = self.file(name);
+            if path.exists() {
+                fs::rename(&path, to.join(name)).map_err(StoreError::io(&path, "moving"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&self) -> Result<(), StoreError> {
+        for name in ALL {
             let path = self.file(name);
             if path.exists() {
                 fs::remove_file(&path).map_err(StoreError::io(&path, "removing"))?;
             }
         }
         Ok(())
+    }
+
+    /// Keeps other sessions out while the result lives, where the system knows how to.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when one is in; [`StoreError::Io`] when the folder cannot be made.
+    pub(crate) fn lock(&self) -> Result<Option<fs::File>, StoreError> {
+        fs::create_dir_all(&self.path)
+            .map_err(StoreError::io(&self.path, "creating the folder"))?;
+        let Ok(folder) = fs::File::open(&self.path) else { return Ok(None) };
+        match folder.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => Err(StoreError::Busy { path: self.path.clone() }),
+            Err(fs::TryLockError::Error(_)) => Ok(None),
+            Ok(()) => Ok(Some(folder)),
+        }
+    }
+
+    /// Whether training left something to go on from.
+    pub(crate) fn has_checkpoint(&self) -> bool {
+        [CHECKPOINT, PREVIOUS].iter().any(|name| self.file(name).exists())
     }
 
     /// Writes `config.toml`.
@@ -161,6 +237,11 @@ impl Folder {
         for name in [CHECKPOINT, PREVIOUS] {
             let _ = fs::remove_file(self.file(name));
         }
+        let aside = Self::new(&self.file(REPLACED));
+        if aside.state() != RunState::Empty {
+            aside.remove()?;
+            let _ = fs::remove_dir(&aside.path);
+        }
         Ok(())
     }
 
@@ -192,6 +273,9 @@ impl Folder {
         let hint = match self.state() {
             RunState::Finished => return read(&self.file(MODEL)),
             RunState::Unfinished => "; finish its training with `transport train … --resume`",
+            RunState::Empty if self.file(BRIDGE).exists() => {
+                "; it holds a bridge, which `transport carry` uses"
+            }
             RunState::Empty => "; train one with `transport train`",
         };
         Err(StoreError::NoModel { path: self.path.clone(), expected: MODEL, hint })

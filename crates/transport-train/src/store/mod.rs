@@ -9,6 +9,7 @@ mod zip;
 
 pub use archive::{Archive, read, write, write_text};
 pub use arrays::read_arrays;
+pub(crate) use folder::MODEL;
 pub use folder::{Folder, RunState};
 pub use torch::TorchError;
 
@@ -79,6 +80,12 @@ pub enum StoreError {
         path: PathBuf,
         /// What it holds.
         state: &'static str,
+    },
+    /// Another session is at work in the folder.
+    #[error("{path} is in use: another training writes there", path = .path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
     },
     /// The folder holds no finished run.
     #[error("{path} holds no trained model ({expected} is missing){hint}", path = .path.display())]

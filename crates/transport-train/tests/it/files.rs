@@ -103,9 +103,21 @@ fn a_folder_knows_what_it_holds() {
     assert_eq!(folder.state(), RunState::Finished);
     assert!(!folder.file("checkpoint.safetensors").exists());
     fs::write(folder.file("notes.txt"), "mine").unwrap();
-    folder.clear().unwrap();
+    // A finished run waits until the one in its place has finished, and comes back if that fails.
+    folder.replace().unwrap();
     assert_eq!(folder.state(), RunState::Empty);
-    assert!(folder.file("notes.txt").exists(), "only a run's own files are removed");
+    assert!(folder.file("notes.txt").exists(), "only a run's own files are moved");
+    folder.write_config("a = 2").unwrap();
+    folder.replace().unwrap();
+    folder.restore().unwrap();
+    assert_eq!(folder.read_model().unwrap().weights, archive(1.0).weights);
+    assert_eq!(folder.read_config().unwrap(), "a = 1");
+    folder.replace().unwrap();
+    folder.begin().unwrap();
+    folder.finish(&archive(2.0)).unwrap();
+    assert!(!folder.file("replaced").exists());
+    folder.restore().unwrap();
+    assert_eq!(folder.read_model().unwrap().weights, archive(2.0).weights);
 }
 
 #[test]
