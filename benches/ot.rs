@@ -6,6 +6,9 @@
 //! `sliced`. A file holds little-endian f64: n, m, d, k, then x, y, a, b and k directions.
 //!
 //! python benches/peers/ot_peer.py
+#[path = "../examples/support/measure.rs"]
+mod measure;
+
 use std::io::{BufRead, Write};
 use transport::ot::cost::Euclidean;
 use transport::ot::sliced::{Samples, sliced};
@@ -60,6 +63,7 @@ fn solve(task: &str, problem: &Problem, epsilon: f64, rho: f64) -> Result<(f64, 
 
 /// Seconds that one takes, by as many as the clock can tell.
 fn seconds<R>(once: &impl Fn() -> R) -> f64 {
+    let worked = || measure::processor().expect("Linux");
     let mut count = 1;
     loop {
         let start = worked();
@@ -70,14 +74,6 @@ fn seconds<R>(once: &impl Fn() -> R) -> f64 {
         }
         count *= 2;
     }
-}
-
-/// Seconds that all threads have run, to some milliseconds; Linux only.
-fn worked() -> f64 {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("a process").flatten();
-    let read = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat"));
-    let first = |line: String| line.split_whitespace().next()?.parse::<f64>().ok();
-    1e-9 * tasks.filter_map(|task| first(read(task).ok()?)).sum::<f64>()
 }
 
 fn main() {

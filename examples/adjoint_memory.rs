@@ -5,6 +5,10 @@
 //!
 //! Each cell is a process of its own, which prints by how much its peak resident size (`VmHWM` of
 //! `/proc/self/status`, so Linux only) grew during the gradient.
+#[path = "support/measure.rs"]
+mod measure;
+
+use measure::peak;
 use std::process::Command;
 use transport::core::device::{select, to_host};
 use transport::core::{Interval, Noise, Space};
@@ -61,14 +65,6 @@ fn cell(steps: usize, way: &str) -> Result<(), Fault> {
     let (seconds, grown) = (began.elapsed().as_secs_f64(), peak()? - before);
     let square = |g| to_host::<1>(g).iter().map(|v| v * v).sum::<f64>();
     let norm = found.parameters.0.into_iter().map(square).sum::<f64>().sqrt();
-    println!("{steps:>5}  {way:<12} {:>10.1} {seconds:>8.2}  {norm:.6}", grown / 1024.0);
+    println!("{steps:>5}  {way:<12} {:>10.1} {seconds:>8.2}  {norm:.6}", grown);
     Ok(())
-}
-
-/// `VmHWM`, in KiB.
-fn peak() -> Result<f64, Fault> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let words = line.ok_or("no VmHWM in /proc/self/status")?.split_whitespace().next();
-    Ok(words.ok_or("an empty VmHWM")?.parse()?)
 }

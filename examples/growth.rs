@@ -8,6 +8,10 @@
 //! slopes of log-log lines fitted by least squares; bytes are those of one more, between the two
 //! largest sizes. With a path, the part of that file between its two comments is replaced by what
 //! was measured.
+#[path = "support/measure.rs"]
+mod measure;
+
+use measure::{exponent, forget_peak, peak, processor};
 use std::process::Command;
 use std::sync::Arc;
 use transport::core::{Noise, Space, device::select};
@@ -142,22 +146,12 @@ impl Table {
             text.push('\n');
         }
         let fits = all.iter().zip(self.jobs).map(|(cells, job)| {
-            let (time, memory) = (exponent(cells), slope(cells));
+            let time = exponent(cells.iter().map(|c| [c[0], c[1]]));
+            let memory = slope(cells);
             format!("{job}: time ∝ {}^{time:.2}, memory {memory:.0} bytes a unit", self.grows)
         });
         Ok(text + "\n" + &fits.collect::<Vec<_>>().join("; ") + ".\n\n")
     }
-}
-
-/// The slope of log time against log size, over the upper half of the sizes, where what does not
-/// grow weighs less.
-fn exponent(cells: &[[f64; 3]]) -> f64 {
-    let upper = &cells[cells.len() / 2 - 1..];
-    let logs: Vec<[f64; 2]> = upper.iter().map(|c| [c[0].ln(), c[1].ln()]).collect();
-    let mean = |k: usize| logs.iter().map(|l| l[k]).sum::<f64>() / logs.len() as f64;
-    let (x, y) = (mean(0), mean(1));
-    let slope: f64 = logs.iter().map(|l| (l[0] - x) * (l[1] - y)).sum();
-    slope / logs.iter().map(|l| (l[0] - x).powi(2)).sum::<f64>()
 }
 
 /// Bytes by which one more costs more, between the two largest sizes.
@@ -216,34 +210,14 @@ fn cell(job: &str, sizes: Sizes) -> Result<(), Fault> {
 
 /// Seconds of the processor a run, and the growth of the resident size during the runs.
 fn grow(mut run: impl FnMut(u64) -> Result<(), Fault>) -> Result<(f64, f64), Fault> {
-    // Takes the peak back to what is resident now.
-    std::fs::write("/proc/self/clear_refs", "5")?;
-    let (before, start) = (size("VmHWM:")?, processor()?);
+    forget_peak()?;
+    let (before, start) = (peak()?, processor()?);
     for seed in 1.. {
         run(seed)?;
         let spent = processor()? - start;
         if spent > 0.5 {
-            return Ok((spent / seed as f64, size("VmHWM:")? - before));
+            return Ok((spent / seed as f64, peak()? - before));
         }
     }
     unreachable!("a run takes time")
-}
-
-/// What the threads of this process have computed so far, in seconds.
-fn processor() -> Result<f64, Fault> {
-    let mut seconds = 0.0;
-    for task in std::fs::read_dir("/proc/self/task")? {
-        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-        let nanoseconds = text.split_whitespace().next().ok_or("an empty schedstat")?;
-        seconds += 1e-9 * nanoseconds.parse::<f64>()?;
-    }
-    Ok(seconds)
-}
-
-/// A size of `/proc/self/status` in MiB.
-fn size(name: &str) -> Result<f64, Fault> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such size")?;
-    let kibibytes = line.split_whitespace().next().ok_or("an empty size")?;
-    Ok(kibibytes.parse::<f64>()? / 1024.0)
 }

@@ -8,6 +8,10 @@
 //! points of each side, ε relative to the mean cost, and the tolerance. Each cell of the table is a
 //! process of its own, which prints the seconds of processor time of all threads and by how much
 //! its peak resident size (`VmHWM` of `/proc/self/status`, so Linux only) grew.
+#[path = "support/measure.rs"]
+mod measure;
+
+use measure::{exponent, peak, processor};
 use std::process::Command;
 use std::time::Instant;
 use transport::core::Noise;
@@ -30,7 +34,7 @@ fn main() -> Result<(), Fault> {
     println!("| task | n | s | s of processors | grew, MiB | iterations | error | value |");
     println!("|---|---|---|---|---|---|---|---|");
     for task in ["assignment", "weighted", "sinkhorn"] {
-        let mut points = Vec::new();
+        let mut points: Vec<[f64; 3]> = Vec::new();
         for n in SIZES {
             let words = [task, &n.to_string(), "0.05", "1e-6"];
             let output = Command::new(std::env::current_exe()?).args(words).output()?;
@@ -42,21 +46,10 @@ fn main() -> Result<(), Fault> {
             let column = |k: usize| line.split('|').nth(k).unwrap_or_default().trim().parse();
             points.push([n as f64, column(4)?, column(5)?]);
         }
-        let [time, memory] = [1, 2].map(|k| slope(&points, k));
+        let [time, memory] = [1, 2].map(|k| exponent(points.iter().map(|p| [p[0], p[k]])));
         println!("| {task} | exponent | | {time:.2} | {memory:.2} | | | |");
     }
     Ok(())
-}
-
-/// The slope of the logarithm of column `k` against that of column 0, by least squares over the
-/// upper half of the sizes, where constants matter less.
-fn slope(points: &[[f64; 3]], k: usize) -> f64 {
-    let upper = &points[points.len() / 2..];
-    let logs: Vec<[f64; 2]> = upper.iter().map(|p| [p[0].ln(), p[k].ln()]).collect();
-    let mean = |at: usize| logs.iter().map(|p| p[at]).sum::<f64>() / logs.len() as f64;
-    let (x, y) = (mean(0), mean(1));
-    let sum = |f: &dyn Fn(&[f64; 2]) -> f64| logs.iter().map(f).sum::<f64>();
-    sum(&|p| (p[0] - x) * (p[1] - y)) / sum(&|p| (p[0] - x).powi(2))
 }
 
 /// The samples of `N(0, I)` and `N((1, 1), 1.5² I)`.
@@ -87,10 +80,10 @@ fn mean_cost(points: &[Vec<f64>; 2]) -> f64 {
 fn cell(task: &str, n: usize, epsilon: f64, tolerance: f64) -> Result<(), Fault> {
     let points = samples(n);
     let solver = Sinkhorn::new(epsilon * mean_cost(&points)).tolerance(tolerance);
-    let (before, worked, began) = (peak()?, worked()?, Instant::now());
+    let (before, worked, began) = (peak()?, processor()?, Instant::now());
     let (value, effort) = solve(task, &points, &solver)?;
     let seconds = began.elapsed().as_secs_f64();
-    let (work, memory) = (self::worked()? - worked, (peak()? - before) / 1024.0);
+    let (work, memory) = (processor()? - worked, peak()? - before);
     let Effort { iterations, error, .. } = effort;
     println!(
         "| {task} | {n} | {seconds:.3} | {work:.4} | {memory:.1} | {iterations} | {error:.0e} \
@@ -132,22 +125,4 @@ fn entropic(solver: &Sinkhorn, cost: &dyn Cost, n: usize) -> Result<(f64, Effort
     }
     let plan = solved.best_effort();
     Ok((plan.cost, plan.effort))
-}
-
-/// `VmHWM`, in KiB.
-fn peak() -> Result<f64, Fault> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let words = line.ok_or("no VmHWM in /proc/self/status")?.split_whitespace().next();
-    Ok(words.ok_or("an empty VmHWM")?.parse()?)
-}
-
-/// Seconds that all threads have run.
-fn worked() -> Result<f64, Fault> {
-    let mut nanoseconds = 0.0;
-    for task in std::fs::read_dir("/proc/self/task")? {
-        let line = std::fs::read_to_string(task?.path().join("schedstat"))?;
-        nanoseconds += line.split_whitespace().next().unwrap_or_default().parse::<f64>()?;
-    }
-    Ok(1e-9 * nanoseconds)
 }

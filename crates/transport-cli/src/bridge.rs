@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use transport_core::{Noise, Space, device};
 use transport_data::{DataError, Table, write_csv, write_npy};
-use transport_ot::{cost::Euclidean, exact, weights::uniform};
 use transport_train::bridge::{
-    Bridge, FitConfig, JoinError, LeftOut, Method, Pairs, fit, leave_out,
+    Bridge, FitConfig, JoinError, LeftOut, MEASURED, Method, Pairs, fit, leave_out, w1,
 };
 use transport_train::config::DataConfig;
 use transport_train::{problem, store};
@@ -25,8 +24,6 @@ const TRANSPORTED: &str = "transported.csv";
 const FIGURE: &str = "transport.png";
 /// Points of a data set by name.
 const POINTS: usize = 10_000;
-/// Rows of each side in the exact distance that is reported.
-const MEASURED: usize = 1000;
 /// Points of a figure's clouds.
 const DRAWN: usize = 2000;
 /// Rows whose paths are drawn.
@@ -293,16 +290,10 @@ fn distances(
     let truth = truth.select_columns(&columns);
     let order = Noise::new(0, 1).purpose("halves").permutation(truth.rows());
     let (left, right) = order.split_at(truth.rows() / 2);
-    let d = scaler.output_dim();
-    let w1 = |x: &Table, y: &Table| -> Result<f64, CliError> {
-        let (x, y) = (scaler.transform(&some(x, MEASURED))?, scaler.transform(&some(y, MEASURED))?);
-        let even = |v: &[f64]| uniform(v.len().div_euclid(d));
-        Ok(exact(&Euclidean::distance(&x, &y, d)?, &even(&x), &even(&y))?.value)
-    };
     Ok([
-        w1(state, &truth)?,
-        w1(first, &truth)?,
-        w1(&truth.select_rows(left), &truth.select_rows(right))?,
+        w1(state, &truth, scaler)?,
+        w1(first, &truth, scaler)?,
+        w1(&truth.select_rows(left), &truth.select_rows(right), scaler)?,
     ])
 }
 

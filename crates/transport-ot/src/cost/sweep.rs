@@ -18,8 +18,9 @@ use rayon::prelude::*;
 
 /// Rows are summed in so many groups, whatever the threads.
 const GROUPS: usize = 16;
-/// How much above what is left out, relatively, a column must be.
-const TRUSTED: f64 = 1e6;
+/// A column of less of the mass than `exp(TRUSTED · NEGLIGIBLE)` is not trusted: a row leaves out no
+/// more than `exp(NEGLIGIBLE)` of its own mass in each.
+const TRUSTED: f64 = 0.6;
 /// One column in so many may be summed by itself.
 const FEW: usize = 8;
 
@@ -54,11 +55,11 @@ pub(super) fn sweep<T: Real>(
         f.par_chunks_mut(size).enumerate().map(group).collect()
     };
     let mut image = vec![f64::NAN; m];
-    let mass = a.iter().sum::<f64>();
+    let least = a.iter().sum::<f64>() * (TRUSTED * T::NEGLIGIBLE).exp();
     for place in 0..m {
         let sum: f64 = groups.iter().map(|g| g[place / LANES][place % LANES]).sum();
         let j = ready.at(place);
-        if sum > TRUSTED * T::NEGLIGIBLE.exp() * mass && sum < f64::INFINITY {
+        if sum > least && sum < f64::INFINITY {
             image[j] = g[j] - epsilon * (sum / b[j]).ln();
         }
     }

@@ -4,6 +4,7 @@ mod exact;
 mod frechet;
 mod kernels;
 mod manifolds;
+mod pot;
 mod relaxed;
 mod resampling;
 mod shapes;

@@ -35,7 +35,9 @@ pub use alternate::{Alternating, Direction, ImfConfig, Scheme, Start};
 pub use conditional::{Conditional, Draw, Mean};
 pub use coupled::{Coupled, Ends};
 pub use dsb::{DriftMatching, Dsb};
-pub use fit::{Bridge, BridgeCard, FitConfig, JoinError, LeftOut, Method, Pairs, fit, leave_out};
+pub use fit::{
+    Bridge, BridgeCard, FitConfig, JoinError, LeftOut, MEASURED, Method, Pairs, fit, leave_out, w1,
+};
 pub use imf::{BridgeMatching, Imf};
 pub use interpolants::InterpolantMatching;
 pub use legs::Simulated;

@@ -30,7 +30,16 @@ pub struct LeftOut {
 }
 
 /// Rows of each side in a distance, at most.
-const MEASURED: usize = 1000;
+pub const MEASURED: usize = 1000;
+
+/// The exact `W₁` between the rows of two tables in a scaler's units, at most [`MEASURED`] of each,
+/// drawn the same for the same number of rows.
+///
+/// # Errors
+/// [`JoinError`] where the columns are not the scaler's.
+pub fn w1(x: &Table, y: &Table, scaler: &Scaler) -> Result<f64, JoinError> {
+    Ok(Cloud::of(x, scaler)?.w1(&Cloud::of(y, scaler)?)?)
+}
 
 /// Learns a process through all snapshots but number `left` and predicts that one. `watch` as in
 /// [`fit`].

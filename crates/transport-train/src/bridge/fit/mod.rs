@@ -7,7 +7,7 @@ mod settings;
 mod training;
 
 pub use error::JoinError;
-pub use left_out::{LeftOut, leave_out};
+pub use left_out::{LeftOut, MEASURED, leave_out, w1};
 pub use process::{Bridge, BridgeCard};
 pub use settings::{FitConfig, Method, Pairs};
 
