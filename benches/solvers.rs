@@ -194,7 +194,7 @@ fn starts(n: usize, d: usize) -> Vec<f64> {
 /// Rows in chunks that stay in a core's cache, a thread each, as samplers do it.
 fn chunked<T: Send>(n: usize, width: usize, f: impl Fn(Range<usize>) -> T + Sync) -> Vec<T> {
     let numbers = if width < 128 {
-        std::env::var("CH").map_or(1 << 14, |v| 1 << v.parse::<usize>().unwrap())
+        std::env::var("CH").map_or(1 << 14, |v| v.parse::<usize>().unwrap())
     } else {
         1 << 16
     };
