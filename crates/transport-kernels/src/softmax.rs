@@ -4,7 +4,7 @@
 //! yᵢⱼ = exp(xᵢⱼ − mᵢ) / Σₖ exp(xᵢₖ − mᵢ),    mᵢ = maxₖ xᵢₖ
 //! ```
 //!
-//! Narrow rows are turned over in a small block, so that [`LANES`] rows are worked on at once.
+//! Narrow rows are turned over in a small block, so that a vector of rows is worked on at once.
 
 use burn::tensor::{Tensor, activation};
 

@@ -136,7 +136,8 @@ impl Noise {
         values
     }
 
-    /// Standard normal draws as a tensor: [`Noise::normal_values`], rounded to the space's dtype.
+    /// Standard normal draws as a tensor: [`Noise::fill_normal`] in the space's dtype, so that f32 and
+    /// f64 see one path.
     ///
     /// # Shapes
     /// Returns `[n, d]`.

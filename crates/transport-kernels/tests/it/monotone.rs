@@ -75,10 +75,11 @@ fn holds(name: &str, f: Map) {
                 for (part, (got, right)) in got.iter().zip(&right).enumerate() {
                     let size = right.iter().fold(1.0f64, |s, v| s.max(v.abs()));
                     for (a, b) in got.iter().zip(right) {
-                        // Gradients of an inverse grow with the inverse of its slope.
+                        // Gradients of an inverse grow with the inverse of its slope: one of 200
+                        // loses two digits of f32, 2.3e-5 at the worst point here.
                         let gap = (a - b).abs() / size;
                         let what = "value, log-slope, by x, by θ".split(", ").nth(part);
-                        assert!(gap < 2e-5, "{name} {map:?} {way:?} {what:?}: {a} for {b}");
+                        assert!(gap < 3e-5, "{name} {map:?} {way:?} {what:?}: {a} for {b}");
                     }
                 }
             }

@@ -331,14 +331,15 @@ impl<'a, M: AdaptiveMethod> Adaptive<'a, M> {
     /// Whether a row may go on.
     fn check(&self, k: usize, clock: &Clock, ratio: f64) -> Result<(), SolveError> {
         let Clock { row, t, h, steps, .. } = *clock;
+        let (stuck, spent) = (clock.is_stuck(), steps >= self.tolerance.budget());
+        if !stuck && !spent {
+            return Ok(());
+        }
         let (step, evals) = (k + 1, self.evals());
-        match (clock.is_stuck(), ratio.is_finite()) {
+        match (stuck, ratio.is_finite()) {
             (true, true) => Err(SolveError::StepTooSmall { t, h, row, step, evals }),
             (true, false) => Err(SolveError::NotFinite { t, row, step, evals }),
-            _ if steps >= self.tolerance.budget() => {
-                Err(SolveError::Budget { t, row, steps, step, evals })
-            }
-            _ => Ok(()),
+            _ => Err(SolveError::Budget { t, row, steps, step, evals }),
         }
     }
 

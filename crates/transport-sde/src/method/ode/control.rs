@@ -209,11 +209,13 @@ impl Clock {
     }
 
     /// Whether it stands at `target` or past it.
+    #[inline(always)]
     pub(crate) fn reached(&self, target: f64) -> bool {
         (target - self.t) * self.h.signum() <= 0.0
     }
 
     /// The next step, which ends at `limit` where it would pass it or leave a crumb.
+    #[inline(always)]
     pub(crate) fn stride(&self, limit: f64, longest: f64) -> Stride {
         let (rest, h) = (limit - self.t, self.h.abs());
         // The longest step may be passed by rounding, not by a crumb.
@@ -225,11 +227,13 @@ impl Clock {
     }
 
     /// Whether a step is lost in the rounding of the time.
+    #[inline(always)]
     pub(crate) fn is_stuck(&self) -> bool {
         self.t + 0.1 * self.h == self.t
     }
 
     /// After a step that is kept. One that was cut short by the limit does not shorten the next.
+    #[inline(always)]
     pub(crate) fn accept(
         &self,
         stride: Stride,
@@ -253,7 +257,7 @@ impl Clock {
     /// After a step that is refused; `ratio` need not be finite.
     pub(crate) fn refuse(&self, stride: Stride, ratio: f64, exponent: usize) -> Self {
         let factor = match ratio.is_finite() {
-            true => (0.9 * ratio.powf(-1.0 / exponent as f64)).clamp(0.2, 0.9),
+            true => (0.9 * (-ratio.ln() / exponent as f64).exp()).clamp(0.2, 0.9),
             false => 0.1,
         };
         Self { h: factor * stride.h, refused: true, steps: self.steps + 1, ..*self }
