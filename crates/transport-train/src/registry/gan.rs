@@ -90,13 +90,18 @@ pub(super) const SPECTRAL: Preset = Preset {
     pack: 2,
     bound: 4.0,
     chance_rate: 4.0,
-    generator_rate: 0.06,
     ..APART
 };
 pub(super) const CLIPPED: Preset =
     Preset { loss: "wasserstein", penalty: "clip", weight: 0.05, critic_steps: 5, ..PLAIN };
-pub(super) const GRADIENT_PENALTY: Preset =
-    Preset { loss: "wasserstein", penalty: "gradient", weight: 0.005, start: 200.0, ..APART };
+pub(super) const GRADIENT_PENALTY: Preset = Preset {
+    loss: "wasserstein",
+    penalty: "gradient",
+    weight: 0.005,
+    start: 200.0,
+    generator_rate: 0.06,
+    ..APART
+};
 pub(super) const R1: Preset =
     Preset { loss: "non-saturating", penalty: "r1", weight: 0.01, start: 100.0, ..APART };
 pub(super) const R3: Preset =

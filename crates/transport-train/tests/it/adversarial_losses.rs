@@ -117,7 +117,7 @@ fn the_credit_of_a_choice_is_the_gradient_of_the_expected_loss() {
     let array = Array { shape: vec![3], values: vec![0.8, -0.4, 0.1] };
     let weights = Weights([("logits".to_owned(), array)].into());
     let pieces = weights.fill(reference.start(&space).unwrap()).unwrap().train();
-    let (w, losses) = (pieces.chances(), [1.0, -2.0, 4.0]);
+    let (w, losses) = (pieces.chances(), [-1.0, -2.0, 4.0]);
     let (mut sums, mut squares, batches) = ([0.0; 3], [0.0; 3], 4000);
     for step in 0..batches {
         let noise = Noise::new(5, 8).at_step(step);
