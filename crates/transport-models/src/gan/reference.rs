@@ -17,7 +17,7 @@ use transport_core::{Noise, Space};
 /// # References
 /// Khayatkhoei, Elgammal & Singh (2018), "Disconnected manifold learning for generative adversarial
 /// networks".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reference {
     /// Normal columns.
     pub normals: usize,
@@ -25,6 +25,8 @@ pub struct Reference {
     pub coins: usize,
     /// Pieces, of which each point belongs to one; 0 for none. See [`Pieces`].
     pub pieces: usize,
+    /// How much quicker the logarithms of their chances move than a parameter.
+    pub chance_rate: f64,
 }
 
 /// Columns of a place: random points in so many are far apart, and nearly any two sets of them can
@@ -50,14 +52,17 @@ impl Reference {
         GanError::count("coins", self.coins, 0, 64)?;
         match self.pieces {
             0 => Ok(()),
-            pieces => GanError::count("pieces", pieces, 2, LARGEST),
+            pieces => {
+                GanError::count("pieces", pieces, 2, LARGEST)?;
+                GanError::positive("chance_rate", self.chance_rate)
+            }
         }
     }
 
     /// The pieces, all as likely, if there are any.
     #[must_use]
     pub fn start(&self, space: &Space) -> Option<Pieces> {
-        (self.pieces > 0).then(|| Pieces::new(self.pieces, space))
+        (self.pieces > 0).then(|| Pieces::new(self.pieces, self.chance_rate, space))
     }
 
     /// One point for each sample that `noise` names; a coin is the sign of a normal draw.
@@ -89,13 +94,14 @@ impl Reference {
 /// A choice among `K` fixed places, with chances that are learned.
 ///
 /// ```text
-/// k ~ w = softmax(a),    place p_k,    p_1 … p_K fixed draws of N(0, I)
+/// k ~ w = softmax(r a),    place p_k,    p_1 … p_K fixed draws of N(0, I)
 /// ∇ E_k l(k) = E_k[ ∇l(k) + (l(k) − b) ∇ln w_k ]
 /// ```
 ///
 /// The law of the generator is a mixture of `K` pushed pieces. What a mode weighs is the sum of the
 /// chances of the pieces that lie in it, which moves although no sample can cross the gap to the
-/// next one.
+/// next one. An optimiser whose steps have a fixed length moves their logarithms `r` times as far as
+/// a parameter.
 ///
 /// # References
 /// Gurumurthy, Sarvadevabhatla & Babu (2017), "DeLiGAN: generative adversarial networks for diverse
@@ -105,18 +111,25 @@ impl Reference {
 #[derive(Module, Debug)]
 pub struct Pieces {
     logits: Param<Tensor<1>>,
+    #[module(skip)]
+    rate: f64,
 }
 
 impl Pieces {
-    fn new(count: usize, space: &Space) -> Self {
+    fn new(count: usize, rate: f64, space: &Space) -> Self {
         let zeros = space.tensor(vec![0.0; count], [1, count]).reshape([count]);
-        Self { logits: Param::from_tensor(zeros) }
+        Self { logits: Param::from_tensor(zeros), rate }
+    }
+
+    /// `r a`.
+    fn logits(&self) -> Tensor<1> {
+        self.logits.val().mul_scalar(self.rate)
     }
 
     /// Their chances.
     #[must_use]
     pub fn chances(&self) -> Vec<f64> {
-        let logits = to_host(self.logits.val());
+        let logits = to_host(self.logits());
         let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights: Vec<f64> = logits.iter().map(|a| (a - most).exp()).collect();
         let total: f64 = weights.iter().sum();
@@ -153,7 +166,7 @@ impl Pieces {
     #[must_use]
     pub fn log_chances(&self, noise: &Noise) -> Tensor<2> {
         let chosen: Vec<i32> = self.chosen(noise).into_iter().map(|k| k as i32).collect();
-        let logits = self.logits.val();
+        let logits = self.logits();
         let n = chosen.len();
         let chosen = Tensor::<1, Int>::from_data(TensorData::new(chosen, [n]), &logits.device());
         log_softmax(logits, 0).select(0, chosen).reshape([n, 1])

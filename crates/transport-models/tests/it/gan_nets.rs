@@ -167,26 +167,30 @@ fn a_canvas_paints_constants_and_gives_the_columns_back() {
     assert_eq!(to_host(canvas.lower(image)), to_host(x));
 }
 
+fn reference(normals: usize, coins: usize, pieces: usize) -> Reference {
+    Reference { normals, coins, pieces, chance_rate: 2.0 }
+}
+
 fn dcgan(batch_norm: bool) -> GeneratorConfig {
     let net = GeneratorNet::Conv(DcganConfig { stages: 2, channels: 2, batch_norm });
-    GeneratorConfig { reference: Reference { normals: 5, coins: 2, pieces: 0 }, net }
+    GeneratorConfig { reference: reference(5, 2, 0), net }
 }
 
 fn mlp(normals: usize, coins: usize) -> GeneratorConfig {
     let net = GeneratorNet::Mlp(ConditionerConfig { width: 12, depth: 2 });
-    GeneratorConfig { reference: Reference { normals, coins, pieces: 0 }, net }
+    GeneratorConfig { reference: reference(normals, coins, 0), net }
 }
 
 #[test]
 fn the_reference_has_normals_and_coins() {
     let (space, _) = spaces();
     let noise = Noise::new(1, 4000);
-    let z = to_host(Reference { normals: 2, coins: 1, pieces: 0 }.sample(None, &noise, &space));
+    let z = to_host(reference(2, 1, 0).sample(None, &noise, &space));
     assert!(z.chunks(3).all(|row| row[2].abs() == 1.0 && row[0].abs() != 1.0));
     // A fair coin's mean is within five standard errors of 0.
     let mean = z.chunks(3).map(|row| row[2]).sum::<f64>() / 4000.0;
     assert!(mean.abs() < 5.0 / 4000f64.sqrt(), "{mean}");
-    let coins = Reference { normals: 0, coins: 3, pieces: 0 }.sample(None, &noise, &space);
+    let coins = reference(0, 3, 0).sample(None, &noise, &space);
     assert!(to_host(coins).iter().all(|v| v.abs() == 1.0));
 }
 
@@ -194,10 +198,10 @@ fn the_reference_has_normals_and_coins() {
 #[test]
 fn pieces_are_places_drawn_by_their_chances() {
     let (space, n) = (spaces().1, 6000);
-    let reference = Reference { normals: 2, coins: 1, pieces: 3 };
+    let reference = reference(2, 1, 3);
     let even = reference.start(&space).unwrap();
     assert!(even.chances().iter().all(|w| (w - 1.0 / 3.0).abs() < 1e-12));
-    let pieces = even.map(&mut Set(vec![0.0, 2f64.ln(), f64::NEG_INFINITY]));
+    let pieces = even.map(&mut Set(vec![0.0, 0.5 * 2f64.ln(), f64::NEG_INFINITY]));
     let noise = Noise::new(1, n);
     let z = to_host(reference.sample(Some(&pieces), &noise, &space));
     let d = reference.dim();
@@ -286,9 +290,12 @@ fn players_that_cannot_be_say_why() {
         Generator::new(config, seen, &noise, &space).unwrap_err()
     };
     assert_eq!(generator(&mlp(0, 0), &rows), GanError::NoLatent);
-    let alone = Reference { normals: 3, coins: 0, pieces: 1 };
+    let alone = reference(3, 0, 1);
     let alone = GeneratorConfig { reference: alone, ..mlp(0, 0) };
     assert!(matches!(generator(&alone, &rows), GanError::Count { what: "pieces", least: 2, .. }));
+    let still = Reference { chance_rate: 0.0, ..reference(3, 0, 4) };
+    let still = GeneratorConfig { reference: still, ..mlp(0, 0) };
+    assert!(matches!(generator(&still, &rows), GanError::Number { what: "chance_rate", .. }));
     assert_eq!(generator(&dcgan(false), &rows), GanError::NoImage);
     let net = GeneratorNet::Conv(DcganConfig { stages: 3, channels: 2, batch_norm: false });
     let deep = GeneratorConfig { net, ..dcgan(false) };

@@ -34,6 +34,7 @@ pub(super) struct Preset {
     net: &'static str,
     coins: usize,
     pieces: usize,
+    chance_rate: f64,
     /// Fourier features of the critic.
     fourier: usize,
     turns: f64,
@@ -54,6 +55,7 @@ const PLAIN: Preset = Preset {
     net: "mlp",
     coins: 8,
     pieces: 0,
+    chance_rate: 1.0,
     fourier: 16,
     turns: 1.0,
     octaves: 0.0,
@@ -81,12 +83,25 @@ const APART: Preset = Preset {
 pub(super) const MINIMAX: Preset = PLAIN;
 pub(super) const F_DIVERGENCE: Preset =
     Preset { loss: "kl", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
-pub(super) const SPECTRAL: Preset =
-    Preset { loss: "hinge", norm: "spectral", turns: 0.35, pack: 2, bound: 4.0, ..APART };
+pub(super) const SPECTRAL: Preset = Preset {
+    loss: "hinge",
+    norm: "spectral",
+    turns: 0.35,
+    pack: 2,
+    bound: 4.0,
+    chance_rate: 4.0,
+    ..APART
+};
 pub(super) const CLIPPED: Preset =
     Preset { loss: "wasserstein", penalty: "clip", weight: 0.05, critic_steps: 5, ..PLAIN };
-pub(super) const GRADIENT_PENALTY: Preset =
-    Preset { loss: "wasserstein", penalty: "gradient", weight: 0.005, start: 200.0, ..APART };
+pub(super) const GRADIENT_PENALTY: Preset = Preset {
+    loss: "wasserstein",
+    penalty: "gradient",
+    weight: 0.005,
+    start: 200.0,
+    generator_rate: 0.06,
+    ..APART
+};
 pub(super) const R1: Preset =
     Preset { loss: "non-saturating", penalty: "r1", weight: 0.01, start: 100.0, ..APART };
 pub(super) const R3: Preset =
@@ -117,6 +132,7 @@ struct Settings {
     latent: usize,
     coins: usize,
     pieces: usize,
+    chance_rate: f64,
     width: usize,
     depth: usize,
     stages: usize,
@@ -177,6 +193,7 @@ impl Settings {
             latent: if conv { 64 } else { 16 },
             coins: preset.coins,
             pieces: preset.pieces,
+            chance_rate: preset.chance_rate,
             width: 128,
             depth: 3,
             stages: 2,
@@ -208,9 +225,10 @@ impl Settings {
     /// Settings that the others leave without effect must have their defaults.
     fn read(&self, table: &toml::Table, defaults: &toml::Table) -> Result<(), String> {
         let conv = self.convolutional()?;
-        let choices: [Choice<'_>; 5] = [
+        let choices: [Choice<'_>; 6] = [
             ("net = \"conv\"", conv, &["width", "depth", "fourier", "turns", "octaves", "pack"]),
             ("net = \"mlp\"", !conv, &["stages", "channels", "critic_channels"]),
+            ("pieces = 0", self.pieces == 0, &["chance_rate"]),
             ("fourier = 0", self.fourier == 0, &["turns", "octaves"]),
             ("penalty = \"none\"", self.penalty == "none", &["penalty_weight", "penalty_start"]),
             ("penalty = \"clip\"", self.penalty == "clip", &["penalty_start"]),
@@ -230,7 +248,8 @@ impl Settings {
             (false, false) => GeneratorNet::Mlp(ConditionerConfig { width, depth }),
             (false, true) => return Err("batch_norm is for net = \"conv\"".to_owned()),
         };
-        let reference = Reference { normals: self.latent, coins: self.coins, pieces: self.pieces };
+        let (normals, chance_rate) = (self.latent, self.chance_rate);
+        let reference = Reference { normals, coins: self.coins, pieces: self.pieces, chance_rate };
         Ok(GeneratorConfig { reference, net })
     }
 

@@ -316,6 +316,7 @@ fn settings_that_cannot_be_are_named() {
         ("generator_rate", Value::from(-1.0), "generator_rate is -1"),
         ("width", 0.into(), "width is 0"),
         ("pieces", 1.into(), "pieces is 1"),
+        ("chance_rate", 2.0.into(), "chance_rate is 2.0, but with pieces = 0"),
         ("batch_norm", true.into(), "net = \"conv\""),
         ("channels", 8.into(), "with net = \"mlp\" nothing reads it"),
         ("penalty_start", 8.0.into(), "with penalty = \"clip\" nothing reads it"),

@@ -109,15 +109,15 @@ fn every_loss_has_one_name() {
 }
 
 /// Pieces of unequal chances with a loss each, two in a row: the mean gradient over many batches of
-/// four rows is that of the expected loss, `w_j (l_j − Σ w l)`, for each of the two.
+/// four rows is that of the expected loss, `r w_j (l_j − Σ w l)`, for each of the two.
 #[test]
 fn the_credit_of_a_choice_is_the_gradient_of_the_expected_loss() {
     let space = Space::f32(&select(None).unwrap());
-    let reference = Reference { normals: 0, coins: 0, pieces: 3 };
+    let reference = Reference { normals: 0, coins: 0, pieces: 3, chance_rate: 0.5 };
     let array = Array { shape: vec![3], values: vec![0.8, -0.4, 0.1] };
     let weights = Weights([("logits".to_owned(), array)].into());
     let pieces = weights.fill(reference.start(&space).unwrap()).unwrap().train();
-    let (w, losses) = (pieces.chances(), [1.0, -2.0, 4.0]);
+    let (w, losses) = (pieces.chances(), [-1.0, -2.0, 4.0]);
     let (mut sums, mut squares, batches) = ([0.0; 3], [0.0; 3], 4000);
     for step in 0..batches {
         let noise = Noise::new(5, 8).at_step(step);
@@ -134,7 +134,8 @@ fn the_credit_of_a_choice_is_the_gradient_of_the_expected_loss() {
     }
     let mean: f64 = w.iter().zip(losses).map(|(w, l)| w * l).sum();
     for k in 0..3 {
-        let expected = 2.0 * w[k] * (losses[k] - mean);
+        // Two choices in a row, logarithms of rate 0.5.
+        let expected = 2.0 * 0.5 * w[k] * (losses[k] - mean);
         let error = (squares[k] - sums[k] * sums[k]).sqrt() / (batches as f64).sqrt();
         // Five standard errors: a false alarm in about 6e-7 of cases, and the seed is fixed.
         assert!((sums[k] - expected).abs() < 5.0 * error, "{k}: {} for {expected}", sums[k]);
