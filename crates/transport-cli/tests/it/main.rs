@@ -9,6 +9,7 @@ mod interchange;
 mod langevin;
 mod main_job;
 mod names;
+mod refused;
 mod simulate;
 
 use std::path::{Path, PathBuf};
