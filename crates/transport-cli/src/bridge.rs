@@ -2,7 +2,7 @@
 
 use crate::args::{BridgeArgs, CarryArgs};
 use crate::counter::Counter;
-use crate::error::{CliError, unknown};
+use crate::error::{CliError, unknown, unread};
 use crate::progress::{catch_interrupts, stopped};
 use crate::sample::{Ending, table_ending};
 use crate::{INTERRUPTED, output, places, train};
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &BridgeArgs) -> Result<u8, CliError> {
     let snapshots = snapshots(args)?;
     let space = space(args.device.as_deref())?;
     let left = left_out(args, &snapshots)?;
-    catch_interrupts();
+    let catching = catch_interrupts();
     let assessed = assess(&config, &snapshots, &left, &space)?;
     if stopped() {
         output::note("stopped before the bridge itself: nothing is written");
@@ -72,6 +72,7 @@ pub(crate) fn run(args: &BridgeArgs) -> Result<u8, CliError> {
         let _ = std::fs::remove_file(args.out.join(stale));
     }
     bridge.save(&model)?;
+    drop(catching);
     leave(args, &bridge, &snapshots, &assessed)?;
     output::line(&format!("\nwrote {}", args.out.display()));
     if stopped() {
@@ -104,6 +105,7 @@ fn plan(args: &BridgeArgs) -> Result<FitConfig, CliError> {
         Pairs::by_name(name).ok_or_else(|| unknown("pairs", name, &Pairs::ALL.map(|p| p.name())))
     };
     let pairs = args.pairs.as_ref().map(named).transpose()?;
+    unread_flags(args, method, pairs)?;
     Ok(FitConfig {
         steps: args.steps.unwrap_or(base.steps),
         batch_size: args.batch_size.unwrap_or(base.batch_size),
@@ -116,6 +118,23 @@ fn plan(args: &BridgeArgs) -> Result<FitConfig, CliError> {
         seed: args.seed,
         ..base
     })
+}
+
+/// The flags that neither the method nor its pairs read.
+fn unread_flags(args: &BridgeArgs, method: Method, pairs: Option<Pairs>) -> Result<(), CliError> {
+    let entropic = matches!(pairs, Some(Pairs::Sinkhorn | Pairs::Unbalanced));
+    if method.straight() && !entropic {
+        unread("--sigma", args.sigma, method.name())?;
+    }
+    if !method.light() {
+        unread("--components", args.components, method.name())?;
+    }
+    match pairs {
+        Some(pairs) if pairs != Pairs::Unbalanced => {
+            unread("--rho", args.rho, &format!("--pairs {}", pairs.name()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The rows of a file or a named data set; `columns` of them, or all.
@@ -335,6 +354,7 @@ pub(crate) fn carry(args: &CarryArgs) -> Result<(), CliError> {
         Ending::Npy => write_npy(&args.output, &moved[0])?,
         _ => write_csv(&args.output, &moved[0])?,
     }
-    output::note(&format!("wrote {} rows to {}", moved[0].rows(), args.output.display()));
+    let rows = output::count(moved[0].rows(), "row");
+    output::note(&format!("wrote {rows} to {}", args.output.display()));
     Ok(())
 }

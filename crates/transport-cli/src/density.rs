@@ -1,7 +1,8 @@
 //! `transport density`.
 
 use crate::args::DensityArgs;
-use crate::error::CliError;
+use crate::error::{CliError, unread};
+use crate::output::count;
 use crate::{output, places, train};
 use std::path::Path;
 use transport_data::{DataError, Table, write_csv, write_npy};
@@ -34,25 +35,28 @@ pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
         }
         return bound(args, &run, &rows, write);
     }
-    if let Some(count) = args.probes {
-        let trace = Hutchinson::new(Probe::Rademacher, count)
-            .map_err(|e| CliError::Usage(format!("--probes {count}: {e}")))?;
+    if let Some(probes) = args.probes {
+        unread("--draws", args.draws, "--probes")?;
+        let trace = Hutchinson::new(Probe::Rademacher, probes)
+            .map_err(|e| CliError::Usage(format!("--probes {probes}: {e}")))?;
         let (plan, seed) = (run.config().sample, run.config().train.seed);
         let found = run.log_prob_estimate(&rows, trace, plan, seed)?;
         return estimated(args, &run, found, ["log_prob", "log-density ="], write);
     }
     if args.bound {
-        let levels = Variational::whole(args.draws)
-            .map_err(|e| CliError::Usage(format!("--draws {}: {e}", args.draws)))?;
+        let draws = args.draws.unwrap_or(DRAWS);
+        let levels = Variational::whole(draws)
+            .map_err(|e| CliError::Usage(format!("--draws {draws}: {e}")))?;
         let found = run.variational_bound(&rows, levels, run.config().train.seed)?;
         return estimated(args, &run, found, ["log_prob_bound", "log-density ≥"], write);
     }
+    unread("--draws", args.draws, "a density that is known")?;
     let log_prob = run.log_prob(&rows)?;
     let finite: Vec<f64> = log_prob.iter().copied().filter(|v| v.is_finite()).collect();
     write(&args.output, &Table::new(vec!["log_prob".into()], log_prob)?)?;
     if !finite.is_empty() {
-        let ((mean, error), n) = (mean_and_error(&finite), finite.len());
-        output::line(&format!("log-density: {mean:.4} ± {error:.4} nats over {n} rows"));
+        let ((mean, error), over) = (mean_and_error(&finite), count(finite.len(), "row"));
+        output::line(&format!("log-density: {mean:.4} ± {error:.4} nats over {over}"));
     }
     off_support(&run, &rows)?;
     output::note(&format!("wrote {}", args.output.display()));
@@ -78,6 +82,9 @@ fn off_support(run: &Run, rows: &Table) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Draws a row unless told otherwise.
+const DRAWS: usize = 64;
+
 type Write = fn(&Path, &Table) -> Result<(), DataError>;
 
 /// Estimates with an error for each row.
@@ -101,8 +108,8 @@ fn estimated(
     let squares: f64 = rows.map(|(_, e)| e * e).sum();
     let own = squares.sqrt() / finite.len().max(1) as f64;
     output::line(&format!(
-        "{says} {mean:.4} ± {error:.4} nats over {} rows (± {own:.4} of it from the estimate)",
-        finite.len()
+        "{says} {mean:.4} ± {error:.4} nats over {} (± {own:.4} of it from the estimate)",
+        count(finite.len(), "row")
     ));
     if finite.len() < found.values.len() {
         let off = found.values.len() - finite.len();
@@ -114,21 +121,22 @@ fn estimated(
 
 /// A bound where the model has one in the place of a density.
 fn bound(args: &DensityArgs, run: &Run, rows: &Table, write: Write) -> Result<(), CliError> {
-    if args.draws == 0 {
+    let draws = args.draws.unwrap_or(DRAWS);
+    if draws == 0 {
         let message = "--draws is 0: a whole number of at least 1".to_owned();
         return Err(CliError::Usage(message));
     }
-    let bound = run.log_prob_bound(rows, args.draws, run.config().train.seed)?;
+    let bound = run.log_prob_bound(rows, draws, run.config().train.seed)?;
     let names = vec!["log_prob_bound".to_owned(), "std_err".to_owned()];
     let pairs = bound.values.iter().zip(&bound.std_errs).flat_map(|(v, e)| [*v, *e]);
     write(&args.output, &Table::new(names, pairs.collect())?)?;
     let finite: Vec<f64> = bound.values.iter().copied().filter(|v| v.is_finite()).collect();
     let (mean, error) = mean_and_error(&finite);
     let what = if bound.discrete { "log-probability" } else { "log-density" };
-    let draws = args.draws;
     output::line(&format!(
-        "{what} ≥ {mean:.4} ± {error:.4} nats over {} rows ({draws} draws a row)",
-        finite.len()
+        "{what} ≥ {mean:.4} ± {error:.4} nats over {} ({} a row)",
+        count(finite.len(), "row"),
+        count(draws, "draw")
     ));
     if finite.len() < rows.rows() {
         let off = rows.rows() - finite.len();

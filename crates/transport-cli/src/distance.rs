@@ -1,7 +1,8 @@
 //! `transport distance`.
 
 use crate::args::DistanceArgs;
-use crate::error::{CliError, unknown};
+use crate::error::{CliError, unknown, unread};
+use crate::output::count;
 use crate::{output, train};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -37,8 +38,15 @@ pub(crate) fn run(args: &DistanceArgs) -> Result<(), CliError> {
             return Err(unknown("metric", name, &METRICS));
         }
     }
-    if args.directions == 0 {
+    if args.directions == Some(0) {
         return Err(CliError::Usage("--directions 0: at least 1 belongs here".into()));
+    }
+    let chosen = format!("--metric {}", names.join(","));
+    if !names.iter().any(|name| name == "sliced") {
+        unread("--directions", args.directions, &chosen)?;
+    }
+    if !names.iter().any(|name| name == "sinkhorn") {
+        unread("--epsilon", args.epsilon, &chosen)?;
     }
     let (x, y) = (read(&args.source, args)?, read(&args.target, args)?);
     if x.cols() != y.cols() {
@@ -84,7 +92,7 @@ impl<'a> Pair<'a> {
             d: x.cols(),
             a: uniform(x.rows()),
             b: uniform(y.rows()),
-            directions: args.directions,
+            directions: args.directions.unwrap_or(500),
             noise: Noise::new(args.seed, 1).purpose("distance"),
         }
     }
@@ -138,7 +146,8 @@ impl<'a> Pair<'a> {
 
 fn print(measured: &[Measured], x: &Table, y: &Table, epsilon: f64) {
     let (n, m, d) = (x.rows(), y.rows(), x.cols());
-    output::line(&format!("\n{n} rows against {m}, {d} columns\n"));
+    let (n, d) = (count(n, "row"), count(d, "column"));
+    output::line(&format!("\n{n} against {m}, {d}\n"));
     let mut rows = vec![["metric", "value", "iterations", "error"].map(str::to_owned).to_vec()];
     for metric in measured {
         let (iterations, error) = metric.effort.map_or_else(

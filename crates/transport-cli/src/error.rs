@@ -113,3 +113,33 @@ pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> CliError {
     let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
     CliError::Usage(format!("unknown {what} `{name}`{hint} Known: {}", known.join(", ")))
 }
+
+/// Refuses a flag that was given beside a choice that does not read it.
+pub(crate) fn unread<T: std::fmt::Display>(
+    flag: &str,
+    given: Option<T>,
+    choice: &str,
+) -> Result<(), CliError> {
+    let said = |value| format!("{flag} is {value}, but with {choice} nothing reads it");
+    given.map_or(Ok(()), |value| Err(CliError::Usage(said(value))))
+}
+
+/// Refuses a name that stands twice.
+pub(crate) fn once<'a>(
+    what: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<(), CliError> {
+    let mut seen: Vec<&str> = Vec::new();
+    for name in names {
+        if seen.contains(&name) {
+            return Err(CliError::Usage(format!("{what} `{name}` is given twice")));
+        }
+        seen.push(name);
+    }
+    Ok(())
+}
+
+/// The name in `name=value`.
+pub(crate) fn before(pair: &str) -> &str {
+    pair.split_once('=').map_or(pair, |(name, _)| name).trim()
+}

@@ -124,8 +124,9 @@ fn print_classified(judged: &Classified) {
 /// The table of metrics, and what looks like collapse.
 pub(crate) fn print(report: &Report) {
     output::line(&format!(
-        "\n{} samples against {} held-out rows\n",
-        report.samples, report.held_out
+        "\n{} against {}\n",
+        output::count(report.samples, "sample"),
+        output::count(report.held_out, "held-out row")
     ));
     let head = ["metric", "model", "", "gaussian", "floor", "", "good is"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];

@@ -2,7 +2,7 @@
 
 use crate::args::FitDensityArgs;
 use crate::counter::Counter;
-use crate::error::CliError;
+use crate::error::{CliError, before, once};
 use crate::progress::{catch_interrupts, stopped};
 use crate::sample::{Ending, table_ending};
 use crate::{INTERRUPTED, output, targets, train};
@@ -20,18 +20,19 @@ use transport_train::variational::{
 pub(crate) fn run(args: &FitDensityArgs) -> Result<u8, CliError> {
     train::threads(args.threads)?;
     let ending = args.output.as_deref().map(table_ending).transpose()?;
-    let target = targets::density(&args.target, args.dim)?;
+    let target = targets::everywhere(&args.target, args.dim)?;
     let plan = plan(args)?;
     let device = device::select(args.device.as_deref())
         .map_err(|e| CliError::Usage(format!("--device: {e}")))?;
     let space = Space::f32(&device);
-    catch_interrupts();
+    let catching = catch_interrupts();
     let mut counter = Counter::new(args.steps as usize);
     let fitted = fit(&*target, args.dim, &plan, &space, &mut |report: &StepReport| {
         let loss = report.loss * args.dim as f64;
         counter.at(report.step as usize, || format!("KL − log Z {loss:.4}"));
         if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
+    drop(catching);
     let flow = match fitted {
         Err(FitError::Stopped { step }) => {
             output::note(&format!("stopped after step {step}"));
@@ -65,12 +66,16 @@ fn plan(args: &FitDensityArgs) -> Result<Plan, CliError> {
 /// The flow of that name with the settings that were typed.
 fn model(args: &FitDensityArgs) -> Result<FlowConfig, CliError> {
     let entry = registry::model(&args.model)?;
+    once("setting", args.set.iter().map(|pair| before(pair)))?;
     let mut settings = entry.defaults();
     for pair in &args.set {
         let parts = pair.split_once('=').map(|(name, value)| (name, value.parse::<i64>()));
         let Some((name, Ok(value))) = parts else {
             return Err(CliError::Usage(format!("--set {pair}: name=value, a whole number")));
         };
+        if name.trim().is_empty() {
+            return Err(CliError::Usage(format!("--set {pair}: a name is missing before the =")));
+        }
         settings.insert(name.to_owned(), value.into());
     }
     let flow = entry.flow(&settings)?;
@@ -110,7 +115,7 @@ fn print(judged: &Importance) {
     let Importance { draws, log_z, log_z_error, elbo, elbo_error, ess, khat } = *judged;
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     output::table(&[
-        row("", format!("{draws} points")),
+        row("", output::count(draws, "point")),
         row("log Z", format!("{log_z:.4} ± {log_z_error:.4}")),
         row("ELBO", format!("{elbo:.4} ± {elbo_error:.4}")),
         row("ESS", format!("{ess:.0}")),

@@ -1,7 +1,8 @@
 //! `transport inpaint`.
 
 use crate::args::InpaintArgs;
-use crate::error::{CliError, unknown};
+use crate::error::{CliError, unknown, unread};
+use crate::output::count;
 use crate::sample::{ending, pair, write};
 use crate::{output, places, train};
 use std::path::Path;
@@ -37,9 +38,10 @@ pub(crate) fn run(args: &InpaintArgs) -> Result<(), CliError> {
     write(&run, &filled, ending, &args.output)?;
     let gaps = rows.values().iter().filter(|v| v.is_nan()).count();
     output::note(&format!(
-        "filled {gaps} gaps of {} rows, {} draws each: wrote {}",
-        rows.rows(),
-        args.draws,
+        "filled {} of {}, {} each: wrote {}",
+        count(gaps, "gap"),
+        count(rows.rows(), "row"),
+        count(args.draws, "draw"),
         args.output.display()
     ));
     Ok(())
@@ -53,12 +55,23 @@ fn solver(name: &str) -> Result<Solver, CliError> {
 }
 
 fn method(args: &InpaintArgs) -> Result<Method, CliError> {
-    match args.method.as_str() {
-        "pigdm" => Ok(Method::PiGdm { variance: args.variance, from: 0.1 }),
-        "dps" => Ok(Method::Dps { scale: args.scale }),
-        "replacement" => Ok(Method::Replacement { resample: args.resample }),
-        name => Err(unknown("method", name, &["pigdm", "dps", "replacement"])),
+    let name = args.method.as_str();
+    let method = match name {
+        "pigdm" => Method::PiGdm { variance: args.variance.unwrap_or(1.0), from: 0.1 },
+        "dps" => Method::Dps { scale: args.scale.unwrap_or(0.5) },
+        "replacement" => Method::Replacement { resample: args.resample.unwrap_or(1) },
+        name => return Err(unknown("method", name, &["pigdm", "dps", "replacement"])),
+    };
+    if name != "replacement" {
+        unread("--resample", args.resample, name)?;
     }
+    if name != "dps" {
+        unread("--scale", args.scale, name)?;
+    }
+    if name != "pigdm" {
+        unread("--variance", args.variance, name)?;
+    }
+    Ok(method)
 }
 
 /// Text may have gaps; other files have none.

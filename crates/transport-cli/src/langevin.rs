@@ -2,7 +2,8 @@
 
 use crate::args::LangevinArgs;
 use crate::counter::Counter;
-use crate::error::{CliError, unknown};
+use crate::error::{CliError, unknown, unread};
+use crate::output::count;
 use crate::progress::{catch_interrupts, stopped};
 use crate::sample::{Ending, ending};
 use crate::{INTERRUPTED, output, targets, train};
@@ -31,18 +32,20 @@ pub(crate) fn run(args: &LangevinArgs) -> Result<u8, CliError> {
     let target = targets::target(&args.target)?;
     let score = ScoreOf(&*target);
     let transition = transition(args, &*target, &score)?;
+    unread_flags(args)?;
     let device = device::select(args.device.as_deref())
         .map_err(|e| CliError::Usage(format!("--device: {e}")))?;
     // Devices without f64 sample in f32.
     let space = if device::is_host(&device) { Space::f64(&device) } else { Space::f32(&device) };
     let noise = Noise::new(args.seed, args.chains);
     let start = find_start(&*transition, QUANTITIES.len(), args.spread, TRIES, &noise, &space);
-    catch_interrupts();
+    let catching = catch_interrupts();
     let mut counter = Counter::new(plan.warmup + plan.draws * plan.thin);
     let done = sample(&*transition, start, &plan, &noise, |report| {
         counter.at(report.step, || words(&report));
         if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
+    drop(catching);
     match done {
         Ok(chains) => {
             write(args, ending, &chains)?;
@@ -82,7 +85,7 @@ fn plan(args: &LangevinArgs) -> Result<Plan, CliError> {
     let own = match args.method.as_str() {
         "ula" => 0.01,
         // A fraction of the smallest noise's variance.
-        "annealed" => 0.2 * args.sigma_min * args.sigma_min,
+        "annealed" => 0.2 * args.sigma_min() * args.sigma_min(),
         _ => 0.1,
     };
     let judged = matches!(args.method.as_str(), "mala" | "hmc");
@@ -109,28 +112,56 @@ fn plan(args: &LangevinArgs) -> Result<Plan, CliError> {
 /// The flags that a sampler would take for a programmer's mistake.
 fn check(args: &LangevinArgs) -> Result<(), CliError> {
     let positive = [
-        ("--friction", args.friction),
+        ("--friction", args.friction()),
         ("--spread", args.spread),
-        ("--sigma-min", args.sigma_min),
-        ("--sigma-max", args.sigma_max),
+        ("--sigma-min", args.sigma_min()),
+        ("--sigma-max", args.sigma_max()),
     ];
     for (flag, value) in positive {
         if !(value > 0.0 && value.is_finite()) {
             return Err(CliError::Usage(format!("{flag} is {value}: a positive finite number")));
         }
     }
-    for (flag, value) in [("--leapfrogs", args.leapfrogs), ("--levels", args.levels)] {
+    for (flag, value) in [("--leapfrogs", args.leapfrogs()), ("--levels", args.levels())] {
         if value == 0 {
             return Err(CliError::Usage(format!("{flag} is 0: at least 1")));
         }
     }
-    if args.sigma_max < args.sigma_min {
-        let (max, min) = (args.sigma_max, args.sigma_min);
+    let (max, min, hottest) = (args.sigma_max(), args.sigma_min(), args.hottest());
+    if max < min {
         return Err(CliError::Usage(format!("--sigma-max {max} is below --sigma-min {min}")));
     }
-    if !(args.hottest >= 1.0 && args.hottest.is_finite()) {
-        let hottest = args.hottest;
+    if !(hottest >= 1.0 && hottest.is_finite()) {
         return Err(CliError::Usage(format!("--hottest is {hottest}: a finite number from 1")));
+    }
+    Ok(())
+}
+
+/// The flags that the sampler does not read.
+fn unread_flags(args: &LangevinArgs) -> Result<(), CliError> {
+    let method = args.method.as_str();
+    let apart = |methods: &[&str]| !methods.contains(&method);
+    if apart(&["hmc"]) {
+        unread("--leapfrogs", args.leapfrogs, method)?;
+    }
+    if apart(&["underdamped"]) {
+        unread("--friction", args.friction, method)?;
+    }
+    if apart(&["annealed", "tempered"]) {
+        unread("--levels", args.levels, method)?;
+    }
+    if apart(&["tempered"]) {
+        unread("--hottest", args.hottest, method)?;
+    }
+    if apart(&["annealed"]) {
+        unread("--sigma-max", args.sigma_max, method)?;
+        unread("--sigma-min", args.sigma_min, method)?;
+    }
+    if apart(&["mala", "hmc", "tempered"]) {
+        unread("--acceptance", args.acceptance, method)?;
+    }
+    if args.fixed {
+        unread("--acceptance", args.acceptance, "--fixed")?;
     }
     Ok(())
 }
@@ -143,12 +174,12 @@ fn transition<'a>(
     Ok(match args.method.as_str() {
         "ula" => Box::new(Ula { score }),
         "mala" => Box::new(Mala { target }),
-        "hmc" => Box::new(Hmc { target, leapfrogs: args.leapfrogs }),
-        "underdamped" => Box::new(Underdamped { score, friction: args.friction }),
-        "tempered" => Box::new(Tempered::geometric(target, args.hottest, args.levels)),
+        "hmc" => Box::new(Hmc { target, leapfrogs: args.leapfrogs() }),
+        "underdamped" => Box::new(Underdamped { score, friction: args.friction() }),
+        "tempered" => Box::new(Tempered::geometric(target, args.hottest(), args.levels())),
         "annealed" => {
-            let sigmas =
-                Smoothed::geometric((), args.sigma_max, args.sigma_min, args.levels).sigmas;
+            let (first, last) = (args.sigma_max(), args.sigma_min());
+            let sigmas = Smoothed::geometric((), first, last, args.levels()).sigmas;
             let ladder = targets::ladder(&args.target, sigmas)?;
             Box::new(Annealed { ladder, descent: args.warmup })
         }
@@ -174,7 +205,8 @@ fn write(args: &LangevinArgs, ending: Ending, chains: &Chains) -> Result<(), Cli
         }
     }
     let (n, m) = (chains.len(), chains.chains());
-    output::note(&format!("wrote {n} draws of {m} chains to {}", path.display()));
+    let (n, m) = (count(n, "draw"), count(m, "chain"));
+    output::note(&format!("wrote {n} of {m} to {}", path.display()));
     Ok(())
 }
 
@@ -208,7 +240,8 @@ fn table(chains: &Chains) {
         let name = std::iter::once((*name).to_owned());
         rows.push(name.chain(moments).chain(sizes).chain([format!("{:.4}", s.rhat)]).collect());
     }
-    output::line(&format!("\n{} chains, {} draws of each\n", chains.chains(), chains.len()));
+    let (n, m) = (count(chains.len(), "draw"), count(chains.chains(), "chain"));
+    output::line(&format!("\n{m}, {n} of each\n"));
     output::table(&rows);
     let judged = !chains.acceptance().is_empty();
     let acceptance = if judged { format!("{:.3}", chains.mean_acceptance()) } else { "—".into() };

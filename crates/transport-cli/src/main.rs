@@ -49,7 +49,28 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    match Cli::try_parse() {
+        Ok(cli) => whole(run(cli)),
+        // Help and the version too, with exit code 0.
+        Err(said) => {
+            output::remember(said.print());
+            whole(u8::try_from(said.exit_code()).unwrap_or(2))
+        }
+    }
+}
+
+/// The exit code, unless a part of the output was lost.
+fn whole(code: u8) -> ExitCode {
+    match output::lost() {
+        Some(error) if code == 0 => {
+            output::error(&format!("standard output: cannot be written: {error}"));
+            ExitCode::from(1)
+        }
+        _ => ExitCode::from(code),
+    }
+}
+
+fn run(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Sample(args) => sample::run(&args).map(|()| 0),
@@ -68,10 +89,10 @@ fn main() -> ExitCode {
         Command::Info(args) => info::run(&args).map(|()| 0),
     };
     match done {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(error) => {
             output::error(&error.to_string());
-            ExitCode::from(error.code())
+            error.code()
         }
     }
 }

@@ -1,10 +1,33 @@
 //! The only place that prints.
 
-use std::io::Write;
+use std::io::{Error, ErrorKind, Write};
+use std::sync::OnceLock;
 
-/// A line on standard output; a closed pipe is not an error.
+/// The first write to standard output that failed.
+static LOST: OnceLock<Error> = OnceLock::new();
+
+/// A line on standard output; a closed pipe is not an error, what else is lost [`lost`] tells.
 pub(crate) fn line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    remember(writeln!(std::io::stdout(), "{text}"));
+}
+
+/// Keeps the first failure that is more than a reader who has seen enough.
+pub(crate) fn remember(written: Result<(), Error>) {
+    if let Err(error) = written.and_then(|()| std::io::stdout().flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error);
+    }
+}
+
+/// Why standard output is not whole, when it is not.
+pub(crate) fn lost() -> Option<&'static Error> {
+    LOST.get()
+}
+
+/// `1 row`, `2 rows`.
+pub(crate) fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// A remark on standard error.

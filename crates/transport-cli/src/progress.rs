@@ -11,16 +11,40 @@ use transport_train::trainer::StepReport;
 use transport_train::validation::Validation;
 
 static STOP: AtomicBool = AtomicBool::new(false);
+static LOOPING: AtomicBool = AtomicBool::new(false);
 
-/// From now on Ctrl-C (or a request to terminate) asks the training to save and stop; a second one
-/// ends the program at once.
-pub(crate) fn catch_interrupts() {
+/// From now on Ctrl-C (or a request to terminate) ends the program with exit code 130: at once, or
+/// where a loop is [`Catching`] it after what the loop saves; a second one at once there too.
+pub(crate) fn end_on_interrupts() {
     // Where no handler can be set, Ctrl-C keeps its usual meaning and the checkpoints remain.
     let _ = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::SeqCst) {
+        if STOP.swap(true, Ordering::SeqCst) || !LOOPING.load(Ordering::SeqCst) {
             std::process::exit(i32::from(crate::INTERRUPTED));
         }
     });
+}
+
+/// As [`end_on_interrupts`], with a loop that begins now.
+pub(crate) fn catch_interrupts() -> Catching {
+    end_on_interrupts();
+    Catching::new()
+}
+
+/// While it lives a loop asks whether it was [`stopped`].
+#[must_use]
+pub(crate) struct Catching(());
+
+impl Catching {
+    fn new() -> Self {
+        LOOPING.store(true, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Catching {
+    fn drop(&mut self) {
+        LOOPING.store(false, Ordering::SeqCst);
+    }
 }
 
 /// Whether Ctrl-C was pressed.
@@ -37,6 +61,7 @@ pub(crate) struct Progress {
     total: u64,
     loss: f64,
     validation: Option<(Validation, Validation)>,
+    catching: Option<Catching>,
 }
 
 /// How often plain lines are written.
@@ -55,6 +80,7 @@ impl Progress {
             total: 0,
             loss: f64::NAN,
             validation: None,
+            catching: None,
         }
     }
 
@@ -73,17 +99,18 @@ impl Progress {
 
 impl Observer for Progress {
     fn begin(&mut self, problem: &Problem, done: u64, total: u64) {
+        self.catching = Some(Catching::new());
         let schema = &problem.schema;
         output::note(&problem.source);
         output::note(&format!(
-            "{} rows to train on, {}{} held out, {} columns",
-            problem.train.rows(),
+            "{} to train on, {}{} held out, {}",
+            output::count(problem.train.rows(), "row"),
             match problem.validation.len() {
                 0 => String::new(),
                 rows => format!("{rows} for validation, "),
             },
             problem.test.rows(),
-            schema.names.len(),
+            output::count(schema.names.len(), "column"),
         ));
         if !problem.skipped.is_empty() {
             output::note(&format!(

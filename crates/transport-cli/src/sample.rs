@@ -23,9 +23,9 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), CliError> {
     let samples: Table = run.draw(&request)?;
     write(&run, &samples, ending, &args.output)?;
     output::note(&format!(
-        "wrote {} samples of {} columns to {}",
-        samples.rows(),
-        samples.cols(),
+        "wrote {} of {} to {}",
+        output::count(samples.rows(), "sample"),
+        output::count(samples.cols(), "column"),
         args.output.display()
     ));
     Ok(())
@@ -102,5 +102,9 @@ fn plan(args: &SampleArgs, own: SampleConfig) -> Result<SampleConfig, CliError> 
 pub(crate) fn pair(text: &str) -> Result<(String, f64), CliError> {
     let wrong = || CliError::Usage(format!("--given {text}: expected NAME=NUMBER"));
     let (name, value) = text.split_once('=').ok_or_else(wrong)?;
-    Ok((name.trim().to_owned(), value.trim().parse().map_err(|_| wrong())?))
+    let (name, value) = (name.trim(), value.trim().parse::<f64>().map_err(|_| wrong())?);
+    if !value.is_finite() {
+        return Err(CliError::Usage(format!("--given {name} = {value}: a finite number")));
+    }
+    Ok((name.to_owned(), value))
 }

@@ -2,7 +2,8 @@
 
 use crate::args::SimulateArgs;
 use crate::counter::Counter;
-use crate::error::{CliError, unknown};
+use crate::error::{CliError, before, once, unknown, unread};
+use crate::output::count;
 use crate::progress::{catch_interrupts, stopped};
 use crate::sample::{Ending, ending};
 use crate::{INTERRUPTED, output, places, start};
@@ -17,6 +18,10 @@ use transport_viz::{Frame, Points};
 
 /// The solver's name for the process's own kernels.
 const EXACT: &str = "exact";
+/// Steps unless told otherwise.
+const STEPS: usize = 200;
+/// How far states may leave the start, in its own scale, before the steps are doubted.
+const GROWN: f64 = 1e6;
 /// Columns in the table of diagnostics.
 const SHOWN: usize = 4;
 /// Clouds of a figure.
@@ -30,6 +35,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<u8, CliError> {
     let ending = ending(&args.output)?;
     places::apart(&args.output, &[Path::new(&args.law)])?;
     let entry = entry(&args.process)?;
+    once("parameter", args.set.iter().map(|pair| before(pair)))?;
     let settings =
         args.set.iter().map(|text| setting(entry, text)).collect::<Result<Vec<_>, _>>()?;
     let begin = start::particles(&args.law, args.n, args.seed)?;
@@ -44,19 +50,24 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<u8, CliError> {
     let x = space.tensor(begin.values().to_vec(), [begin.rows(), begin.cols()]);
     let noise = Noise::new(args.seed, begin.rows()).purpose("simulate");
 
-    catch_interrupts();
+    let catching = catch_interrupts();
     let mut counter: Option<Counter> = None;
     let plan = Simulation { start: 0.0, times };
     let done = plan.run(&route, x, &noise, |k, total| {
         let counter = counter.get_or_insert_with(|| Counter::new(total));
         if k > 0 {
-            counter.at(k, || format!("{} particles", begin.rows()));
+            counter.at(k, || count(begin.rows(), "particle"));
         }
         if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
+    drop(catching);
     match done {
         Ok(path) => {
-            leave(args, ending, &process, &begin, &Family::new(path))?;
+            let family = Family::new(path);
+            leave(args, ending, &process, &begin, &family)?;
+            if let Route::Steps { solver, steps, .. } = &route {
+                blow_up(&begin, &family, solver.name(), *steps);
+            }
             Ok(0)
         }
         Err(Stopped { kept, source }) => {
@@ -141,9 +152,13 @@ fn route<'a>(
     process: &'a Process,
     entry: &Entry,
 ) -> Result<Route<'a>, CliError> {
-    let by_steps = |solver| Route::Steps { sde: &*process.sde, solver, steps: args.steps };
+    let steps = args.steps.unwrap_or(STEPS);
+    let by_steps = |solver| Route::Steps { sde: &*process.sde, solver, steps };
     match (args.solver.as_deref(), process.exact.as_deref()) {
-        (None | Some(EXACT), Some(exact)) => Ok(Route::Exact(exact)),
+        (None | Some(EXACT), Some(exact)) => {
+            unread("--steps", args.steps, "the process's exact kernels")?;
+            Ok(Route::Exact(exact))
+        }
         (None, None) => Ok(by_steps(Solver::EulerMaruyama)),
         (Some(EXACT), None) => Err(CliError::Usage(format!(
             "--solver exact: no kernel of `{}` is known; take an SDE method",
@@ -175,11 +190,27 @@ fn leave(
     }
     diagnostics(process, begin, family);
     output::note(&format!(
-        "wrote {n} particles of {d} columns at {} times to {}",
-        family.times.len(),
+        "wrote {} of {} at {} to {}",
+        count(n, "particle"),
+        count(d, "column"),
+        count(family.times.len(), "time"),
         args.output.display()
     ));
     Ok(())
+}
+
+/// Says where the states have grown so far that the steps are the likelier reason than the process.
+fn blow_up(begin: &Table, family: &Family, solver: &str, steps: usize) {
+    let largest = |values: &[f64]| values.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+    let scale = largest(begin.values()).max(1.0);
+    let far = |state: &Vec<f64>| largest(state) > GROWN * scale;
+    let Some(k) = family.states.iter().position(far) else { return };
+    let (t, reached) = (family.times[k], largest(&family.states[k]));
+    output::note(&format!(
+        "warning: |x| grew from at most {scale} to {reached:.1e} by t = {t}: {} of `{solver}` may be \
+         too few, take more --steps",
+        count(steps, "step")
+    ));
 }
 
 /// One row for each time and particle.
@@ -236,13 +267,14 @@ fn diagnostics(process: &Process, begin: &Table, family: &Family) {
             ]);
         }
     }
-    output::line(&format!("\n{} particles\n", begin.rows()));
+    output::line(&format!("\n{}\n", count(begin.rows(), "particle")));
     output::table(&rows);
     if process.exact.is_some() {
         output::line("\n  exact: the closed form, from the mean and std of the particles at 0");
     }
     if d > SHOWN {
-        output::line(&format!("  {} more columns are not shown", d - SHOWN));
+        let are = if d - SHOWN == 1 { "is" } else { "are" };
+        output::line(&format!("  {} {are} not shown", count(d - SHOWN, "more column")));
     }
 }
 

@@ -16,8 +16,22 @@ pub(crate) const NAMES: [&str; 8] = [
     "checkerboard",
 ];
 
+/// The density of that name in `dim` dimensions, which is positive and smooth everywhere: what a flow
+/// can be fitted to.
+pub(crate) fn everywhere(name: &str, dim: usize) -> Result<Box<dyn Density>, CliError> {
+    if name == "checkerboard" {
+        let known: Vec<&str> = NAMES.into_iter().filter(|known| *known != name).collect();
+        return Err(CliError::Usage(format!(
+            "`{name}` is 0 outside of its squares, where no flow has a finite divergence from it. \
+             Targets: {}",
+            known.join(", ")
+        )));
+    }
+    density(name, dim)
+}
+
 /// The density of that name in `dim` dimensions, in closed form and normalised.
-pub(crate) fn density(name: &str, dim: usize) -> Result<Box<dyn Density>, CliError> {
+fn density(name: &str, dim: usize) -> Result<Box<dyn Density>, CliError> {
     if dim < 2 {
         return Err(CliError::Usage(format!("--dim is {dim}: at least 2")));
     }

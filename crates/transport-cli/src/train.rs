@@ -1,8 +1,8 @@
 //! `transport train`.
 
 use crate::args::TrainArgs;
-use crate::error::CliError;
-use crate::progress::{Progress, catch_interrupts};
+use crate::error::{CliError, before, once};
+use crate::progress::{Progress, end_on_interrupts, stopped};
 use crate::{INTERRUPTED, evaluate, figures, output};
 use std::path::Path;
 use std::time::Instant;
@@ -25,9 +25,12 @@ pub(crate) fn run(args: &TrainArgs) -> Result<u8, CliError> {
     if mode == Mode::Resume && folder.state() == RunState::Empty {
         output::note(&format!("nothing to resume in {}: starting", args.out.display()));
     }
-    catch_interrupts();
+    end_on_interrupts();
     let started = Instant::now();
-    let outcome = transport_train::train(&config, &folder, mode, &mut Progress::new())?;
+    let mut progress = Progress::new();
+    let outcome = transport_train::train(&config, &folder, mode, &mut progress)?;
+    // From here on Ctrl-C ends the program at once.
+    drop(progress);
     match outcome {
         Outcome::Interrupted { step } => {
             output::note(&format!(
@@ -43,8 +46,17 @@ pub(crate) fn run(args: &TrainArgs) -> Result<u8, CliError> {
         Outcome::Finished => {}
     }
     output::note(&format!("trained in {:.0} s", started.elapsed().as_secs_f64()));
+    if stopped() {
+        let out = args.out.display();
+        output::note(&format!("stopped; {out} is trained: go on with: transport evaluate {out}"));
+        return Ok(INTERRUPTED);
+    }
+    output::note("drawing the figures …");
     let run = Run::open_on(&args.out, config.run.device.as_deref())?;
     figures::leave(&run, &folder)?;
+    if config.data.split > 0.0 {
+        output::note(&format!("evaluating {EVALUATED} samples …"));
+    }
     if let Some(report) = transport_train::evaluate(&run, EVALUATED, config.train.seed)? {
         evaluate::print(&report);
         evaluate::record(&folder, &report)?;
@@ -75,6 +87,7 @@ fn plan(args: &TrainArgs, folder: &Folder) -> Result<Config, CliError> {
     if let Some(net) = &args.net {
         config.model.settings.insert("net".to_owned(), net.clone().into());
     }
+    once("setting", args.set.iter().map(|pair| before(pair)))?;
     for pair in &args.set {
         config.model.set(pair)?;
     }
@@ -94,6 +107,7 @@ fn plan(args: &TrainArgs, folder: &Folder) -> Result<Config, CliError> {
     set(&mut config.train.batch_size, &args.batch_size);
     set(&mut config.train.seed, &args.seed);
     set(&mut config.optim.lr, &args.lr);
+    set(&mut config.optim.relative, &args.relative);
     set(&mut config.run.checkpoint_every, &args.checkpoint_every);
     if let Some(rate) = args.context_dropout {
         config.model.settings.insert("context_dropout".to_owned(), rate.into());
@@ -118,11 +132,15 @@ fn read(path: &Path) -> Result<String, CliError> {
     })
 }
 
+/// The most threads that are started: a pool of far more takes minutes to start.
+const THREADS: usize = 1024;
+
 /// Sets the number of threads for the whole process.
 pub(crate) fn threads(count: Option<usize>) -> Result<(), CliError> {
     let Some(count) = count else { return Ok(()) };
-    if count == 0 {
-        return Err(CliError::Usage("--threads is 0: a whole number of at least 1".to_owned()));
+    if !(1..=THREADS).contains(&count) {
+        let message = format!("--threads is {count}: a whole number from 1 to {THREADS}");
+        return Err(CliError::Usage(message));
     }
     rayon::ThreadPoolBuilder::new()
         .num_threads(count)

@@ -13,11 +13,11 @@ pub const DEVICE_VARIABLE: &str = "TRANSPORT_DEVICE";
 #[non_exhaustive]
 pub enum DeviceError {
     /// The name is not a device name at all.
-    #[error("unknown device `{name}`: expected one of {}", .known.join(", "))]
+    #[error("unknown device `{name}`: this build has {}", .known.join(", "))]
     Unknown {
         /// What was asked for.
         name: String,
-        /// The names that are understood, with or without an index.
+        /// The backends that this build has.
         known: Vec<&'static str>,
     },
     /// The name is a device, but its backend is not compiled in.
@@ -107,7 +107,7 @@ fn open(name: &str) -> Result<Device, DeviceError> {
         None => (name, None),
     };
     let Some(kind) = KNOWN.into_iter().find(|known| *known == kind) else {
-        return Err(DeviceError::Unknown { name: name.to_owned(), known: KNOWN.to_vec() });
+        return Err(DeviceError::Unknown { name: name.to_owned(), known: compiled() });
     };
     let compiled = compiled();
     if !compiled.contains(&kind) {

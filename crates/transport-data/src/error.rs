@@ -30,7 +30,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// The system would not let it be read.
-    #[error("{}: cannot be read", path.display())]
+    #[error("{}: cannot be read: {source}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -39,7 +39,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// The gzip stream is broken or ends early.
-    #[error("{}: the gzip stream is damaged or ends early", path.display())]
+    #[error("{}: the gzip stream is damaged or ends early: {source}", path.display())]
     Gzip {
         /// The file.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// The system would not let it be written.
-    #[error("{}: cannot be written", path.display())]
+    #[error("{}: cannot be written: {source}", path.display())]
     Write {
         /// The file that was to be written.
         path: PathBuf,
@@ -342,7 +342,7 @@ pub enum DataError {
         labels: usize,
     },
     /// A PNG cannot be decoded.
-    #[error("{}: cannot be decoded as PNG", path.display())]
+    #[error("{}: cannot be decoded as PNG: {source}", path.display())]
     Png {
         /// The file.
         path: PathBuf,

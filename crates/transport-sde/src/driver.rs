@@ -40,13 +40,16 @@ pub struct Statistics {
 }
 
 /// Integration that failed numerically.
+///
+/// Rows are counted from 0 in the fields and from 1 in the words.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SolveError {
     /// A tolerance that asks for steps below the resolution of the Brownian path.
     #[error(
-        "row {row} needs a step of {h} at t = {t}, below the Brownian path's resolution {leaf} \
-         (step {step} of the grid, after {evals} evaluations)"
+        "row {} needs a step of {h} at t = {t}, below the Brownian path's resolution {leaf} \
+         (step {step} of the grid, after {evals} evaluations)",
+        .row + 1
     )]
     BelowResolution {
         /// The time that the row reached.
@@ -63,7 +66,7 @@ pub enum SolveError {
         evals: usize,
     },
     /// A state that is not finite.
-    #[error("row {row} is not finite at t = {t} (step {step}, after {evals} evaluations)")]
+    #[error("row {} is not finite at t = {t} (step {step}, after {evals} evaluations)", .row + 1)]
     NotFinite {
         /// The time reached.
         t: f64,
@@ -86,8 +89,9 @@ pub enum SolveError {
     },
     /// A row that has used up its steps.
     #[error(
-        "row {row} has used its {steps} steps at t = {t} (step {step} of the grid, after {evals} \
-         evaluations)"
+        "row {} has used its {steps} steps at t = {t} (step {step} of the grid, after {evals} \
+         evaluations)",
+        .row + 1
     )]
     Budget {
         /// The time that the row reached.
@@ -103,8 +107,9 @@ pub enum SolveError {
     },
     /// A tolerance that asks for steps which are lost in the rounding of the time.
     #[error(
-        "row {row} needs a step of {h} at t = {t}, where it is lost in rounding (step {step} of \
-         the grid, after {evals} evaluations)"
+        "row {} needs a step of {h} at t = {t}, where it is lost in rounding (step {step} of \
+         the grid, after {evals} evaluations)",
+        .row + 1
     )]
     StepTooSmall {
         /// The time that the row reached.

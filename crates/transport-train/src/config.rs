@@ -88,6 +88,10 @@ impl ModelConfig {
         let parsed = toml::from_str::<toml::Table>(&format!("value = {text}"));
         let value = parsed.ok().and_then(|mut table| table.remove("value"));
         let value = value.unwrap_or_else(|| text.trim().into());
+        if name.trim().is_empty() {
+            let reason = format!("`{pair}` has no name before the =: name=value is a setting");
+            return Err(ConfigError::Settings { model: self.name.clone(), reason });
+        }
         self.settings.insert(name.trim().to_owned(), value);
         Ok(())
     }
@@ -200,9 +204,23 @@ pub(crate) fn suggestion(nearest: Option<&str>, known: &[&'static str]) -> Strin
     }
 }
 
+/// What is wrong with a model's settings; of an unknown one the most similar in the place of all, where
+/// one is similar.
+pub(crate) fn wrong_settings(error: &toml::de::Error) -> String {
+    let message = error.message();
+    let Some(rest) = message.strip_prefix("unknown field ") else { return message.to_owned() };
+    // "`name`, expected one of `a`, `b`": every second part stands between backticks.
+    let quoted: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    let near = quoted.split_first().and_then(|(name, known)| Some((name, nearest(name, known)?)));
+    near.map_or_else(
+        || message.to_owned(),
+        |(name, near)| format!("unknown setting `{name}`; did you mean `{near}`?"),
+    )
+}
+
 /// The most similar of `known`, if it is similar at all.
-pub(crate) fn nearest(name: &str, known: &[&'static str]) -> Option<String> {
-    let score = |k: &&'static str| strsim::jaro_winkler(name, k);
+pub(crate) fn nearest(name: &str, known: &[&str]) -> Option<String> {
+    let score = |k: &&str| strsim::jaro_winkler(name, k);
     let best = known.iter().copied().max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (score(&best) > 0.75).then(|| best.to_owned())
 }

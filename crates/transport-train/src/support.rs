@@ -6,7 +6,9 @@ use transport_models::flow::Outside;
 /// A row that a law on a bounded support cannot have made.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
-    "row {row} (counted from 0): {column} is {value}, outside the support [{low}, {high}] of a model with a uniform reference"
+    "row {} of those given to the model: {column} is {value}, outside the support {} of a model with \
+     a uniform reference",
+    .row + 1, interval(*.low, *.high)
 )]
 pub struct SupportError {
     /// The row, counted from 0 among the rows that were given.
@@ -19,6 +21,16 @@ pub struct SupportError {
     pub low: f64,
     /// The upper end.
     pub high: f64,
+}
+
+/// The support; that of angles by name: states in f32 only come near to ±π.
+fn interval(low: f64, high: f64) -> String {
+    use std::f64::consts::PI;
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-5;
+    if near(low, -PI) && near(high, PI) {
+        return "[-π, π] = [-3.14159, 3.14159]".to_owned();
+    }
+    format!("[{low}, {high}]")
 }
 
 impl Schema {

@@ -34,10 +34,11 @@ pub(crate) struct DistanceArgs {
     /// the mean squared distance between the samples.
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epsilon: Option<f64>,
-    /// Directions of sliced.
-    #[arg(long, default_value_t = 500)]
-    pub(crate) directions: usize,
-    /// Columns by name, comma-separated; all but labels by default.
+    /// Directions of sliced [default: 500].
+    #[arg(long)]
+    pub(crate) directions: Option<usize>,
+    /// Columns by name, comma-separated; all by default, of images the pixels without the labels
+    /// that stand beside them (IDX).
     #[arg(long, value_delimiter = ',')]
     pub(crate) columns: Option<Vec<String>>,
     /// What the directions derive from.

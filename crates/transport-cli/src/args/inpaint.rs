@@ -33,15 +33,15 @@ pub(crate) struct InpaintArgs {
     /// How the values enter: pigdm, dps or replacement.
     #[arg(long, default_value = "pigdm")]
     pub(crate) method: String,
-    /// replacement: times that each step is taken (RePaint).
-    #[arg(long, default_value_t = 1)]
-    pub(crate) resample: usize,
-    /// dps: the length of its second step, in the model's space.
-    #[arg(long, default_value_t = 0.5, allow_negative_numbers = true)]
-    pub(crate) scale: f64,
-    /// pigdm: the variance of a column given nothing, in the model's space.
-    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
-    pub(crate) variance: f64,
+    /// replacement: times that each step is taken (RePaint) [default: 1].
+    #[arg(long)]
+    pub(crate) resample: Option<usize>,
+    /// dps: the length of its second step, in the model's space [default: 0.5].
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) scale: Option<f64>,
+    /// pigdm: the variance of a column given nothing, in the model's space [default: 1].
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) variance: Option<f64>,
     /// The standard deviation of noise on the values, in units of a column's standard deviation.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) noise: f64,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Sample a density by Langevin dynamics or its relatives, with diagnostics.
 ///
-/// Writes a table with the columns chain, draw, x, y (CSV, or NPY of shape [chains · draws, 4]),
+/// A flag of another method than the chosen one is refused. Writes a table with the columns chain, draw, x, y (CSV, or NPY of shape [chains · draws, 4]),
 /// chain after chain, and prints moments, their standard errors, effective sample sizes and R̂.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -47,24 +47,24 @@ pub(crate) struct LangevinArgs {
     /// for the others.
     #[arg(long)]
     pub(crate) metric: Option<String>,
-    /// Leapfrogs of hmc, on average.
-    #[arg(long, default_value_t = 5)]
-    pub(crate) leapfrogs: usize,
-    /// Friction of underdamped.
-    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
-    pub(crate) friction: f64,
-    /// Noise levels of annealed, or temperatures of tempered.
-    #[arg(long, default_value_t = 10)]
-    pub(crate) levels: usize,
-    /// The hottest temperature of tempered.
-    #[arg(long, default_value_t = 50.0, allow_negative_numbers = true)]
-    pub(crate) hottest: f64,
-    /// The largest noise of annealed.
-    #[arg(long, default_value_t = 5.0, allow_negative_numbers = true)]
-    pub(crate) sigma_max: f64,
-    /// The smallest noise of annealed.
-    #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
-    pub(crate) sigma_min: f64,
+    /// Leapfrogs of hmc, on average [default: 5].
+    #[arg(long)]
+    pub(crate) leapfrogs: Option<usize>,
+    /// Friction of underdamped [default: 1].
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) friction: Option<f64>,
+    /// Noise levels of annealed, or temperatures of tempered [default: 10].
+    #[arg(long)]
+    pub(crate) levels: Option<usize>,
+    /// The hottest temperature of tempered [default: 50].
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) hottest: Option<f64>,
+    /// The largest noise of annealed [default: 5].
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) sigma_max: Option<f64>,
+    /// The smallest noise of annealed [default: 0.1].
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) sigma_min: Option<f64>,
     /// The standard deviation of the starting points.
     #[arg(long, default_value_t = 2.0, allow_negative_numbers = true)]
     pub(crate) spread: f64,
@@ -80,4 +80,30 @@ pub(crate) struct LangevinArgs {
     /// Where to write: .csv, .npy, or .png/.svg for a figure.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+}
+
+impl LangevinArgs {
+    pub(crate) fn leapfrogs(&self) -> usize {
+        self.leapfrogs.unwrap_or(5)
+    }
+
+    pub(crate) fn friction(&self) -> f64 {
+        self.friction.unwrap_or(1.0)
+    }
+
+    pub(crate) fn levels(&self) -> usize {
+        self.levels.unwrap_or(10)
+    }
+
+    pub(crate) fn hottest(&self) -> f64 {
+        self.hottest.unwrap_or(50.0)
+    }
+
+    pub(crate) fn sigma_max(&self) -> f64 {
+        self.sigma_max.unwrap_or(5.0)
+    }
+
+    pub(crate) fn sigma_min(&self) -> f64 {
+        self.sigma_min.unwrap_or(0.1)
+    }
 }

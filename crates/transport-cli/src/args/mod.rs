@@ -88,7 +88,9 @@ Examples:
   transport train --data digits --model flow-matching --out runs/digits
   transport train --data moons --model score-vp --steps 3000 --out runs/moons
   transport train --data wine.csv.gz --model flow-matching --columns alcohol,ph --out runs/wine
-  transport train --data digits --model flow-matching --context label --out runs/by-label
+  transport train --data digits --model flow-matching --context label --context-dropout 0.1 \\
+    --out runs/by-label
+  transport train --data digits --model flow-matching --relative 0.1 --out runs/averaged
   transport train --data digits --model edm --net unet --set channels=16 --out runs/unet
   transport train --config runs/digits/config.toml --out runs/again
   transport train --resume --out runs/digits")]
@@ -125,6 +127,10 @@ pub(crate) struct TrainArgs {
     /// The peak learning rate.
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
+    /// Keep a power-function average of the weights of this relative width, and what `transport
+    /// average` makes other widths of: sets relative of [optim].
+    #[arg(long, value_name = "WIDTH", allow_negative_numbers = true)]
+    pub(crate) relative: Option<f64>,
     /// What every random draw derives from.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -242,9 +248,9 @@ pub(crate) struct DensityArgs {
     #[arg(long)]
     pub(crate) bound: bool,
     /// Draws a row, for a model whose density is bounded rather than known (vae), where the bound
-    /// rises towards the log-density with them, and for `--bound`.
-    #[arg(long, default_value_t = 64)]
-    pub(crate) draws: usize,
+    /// rises towards the log-density with them, and for `--bound` [default: 64].
+    #[arg(long)]
+    pub(crate) draws: Option<usize>,
     /// The device.
     #[arg(long)]
     pub(crate) device: Option<String>,
@@ -294,9 +300,10 @@ pub(crate) struct EvaluateArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  transport average runs/digits --relative 0.15 --out runs/digits-wide")]
+  transport train --data digits --model flow-matching --relative 0.1 --out runs/averaged
+  transport average runs/averaged --relative 0.15 --out runs/wide")]
 pub(crate) struct AverageArgs {
-    /// The folder of a run that was trained with `relative` set under [optim].
+    /// The folder of a run that was trained with --relative (`relative` under [optim]).
     pub(crate) run: PathBuf,
     /// The width of the power-function average: its standard deviation as a share of the training.
     #[arg(long, value_name = "WIDTH", allow_negative_numbers = true)]

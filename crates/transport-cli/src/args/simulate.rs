@@ -34,9 +34,9 @@ pub(crate) struct SimulateArgs {
     /// An SDE method, or `exact` for the process's own kernels; exact by default where known.
     #[arg(long)]
     pub(crate) solver: Option<String>,
-    /// Equal steps of the solver up to the last time.
-    #[arg(long, default_value_t = 200)]
-    pub(crate) steps: usize,
+    /// Equal steps of the solver up to the last time [default: 200].
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
     /// What every random draw derives from; particle i is the same whatever N.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

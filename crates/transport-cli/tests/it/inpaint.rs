@@ -83,7 +83,7 @@ fn gaps_of_a_table_are_filled() {
     file("half.csv", "x,y\n1,0.5\n");
     fail(at, &masked("half.csv"), 2, &["half.csv", "0.5"]);
     file("blind.csv", "x,y\n0,0\n");
-    fail(at, &masked("blind.csv"), 1, &["leaves nothing of row 0"]);
+    fail(at, &masked("blind.csv"), 1, &["leaves nothing of row 1"]);
     file("inf.csv", "x,y\n0.5,inf\n");
     fail(at, &with(&["--data", "inf.csv"]), 1, &["inf"]);
     let gaps = |extra: &[&'static str]| [&with(&["--data", "gaps.csv"])[..], extra].concat();

@@ -10,6 +10,7 @@ mod kept;
 mod langevin;
 mod main_job;
 mod names;
+mod refused;
 mod simulate;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,10 @@ fn an_unknown_device_lists_the_known_ones() {
     let error = select(Some("abacus")).unwrap_err();
     assert!(matches!(error, DeviceError::Unknown { .. }));
     assert!(error.to_string().contains("flex"), "{error}");
+    for backend in ["cuda", "vulkan", "wgpu", "ndarray"] {
+        let listed = error.to_string().contains(backend);
+        assert_eq!(listed, compiled().contains(&backend), "{backend}: {error}");
+    }
 }
 
 #[test]

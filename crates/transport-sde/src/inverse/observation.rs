@@ -48,13 +48,13 @@ pub enum InverseError {
         found: usize,
     },
     /// Nothing of a row is observed.
-    #[error("the mask leaves nothing of row {row}: at least one value is to be observed")]
+    #[error("the mask leaves nothing of row {}: at least one value is to be observed", .row + 1)]
     Nothing {
         /// The row, counted from 0.
         row: usize,
     },
     /// An observation or a matrix entry that is not a number.
-    #[error("{what} of row {row}, column {column} is {value}: a finite number")]
+    #[error("{what} of row {}, column {} is {value}: a finite number", .row + 1, .column + 1)]
     NotFinite {
         /// Which.
         what: &'static str,

@@ -36,7 +36,7 @@ fn an_explicit_method_does_not_get_through() {
     let grid = Grid::new(vec![0.0, problem.t]).unwrap();
     let flow = transport_sde::OdeFlow { field, grid, solver };
     let error = flow.solve(space().tensor(problem.start, [1, 2])).unwrap_err();
-    assert!(error.to_string().starts_with("row 0 has used its 2000 steps at t = "), "{error}");
+    assert!(error.to_string().starts_with("row 1 has used its 2000 steps at t = "), "{error}");
 }
 
 /// A row's own matrix, at its own time.

@@ -4,7 +4,7 @@ use super::along::{Along, Estimated, density_solver};
 use super::chunks::{by_time, chunked, contexts};
 use super::unread::unread;
 use super::{Capabilities, Entry, Generator, OpenError};
-use crate::config::{Config, ConfigError, SampleConfig};
+use crate::config::{Config, ConfigError, SampleConfig, wrong_settings};
 use crate::objective::ContinuousLikelihood;
 use crate::problem::{Problem, Shape};
 use crate::trainer::{Keep, Trainer, Training};
@@ -101,7 +101,7 @@ impl Settings {
         let defaults = toml::Table::try_from(Self::default()).map_err(|e| e.to_string())?;
         let mut all = defaults.clone();
         all.extend(table.clone());
-        let settings: Self = all.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        let settings: Self = all.try_into().map_err(|e| wrong_settings(&e))?;
         settings.check()?;
         let whole = settings.backward != BackwardName::Checkpointed;
         unread(table, &defaults, &[("this backward", whole, &["segments"])])?;

@@ -4,6 +4,7 @@ use super::dynamics::Family;
 use super::dynamics_net::{NetName, TimeName};
 use super::unread::{Choice, unread};
 use crate::batch::Rows;
+use crate::config::wrong_settings;
 use crate::objective::{
     ContextDropout, DenoisingScoreMatching, FiniteDifferenceScoreMatching, FlowMatching,
     ImplicitScoreMatching, Objective, ObjectiveError, SlicedScoreMatching, TimeLaw, Weighting,
@@ -155,7 +156,7 @@ impl Settings {
         let defaults = toml::Table::try_from(Self::of(family)).map_err(|e| e.to_string())?;
         let mut all = defaults.clone();
         all.extend(table.clone());
-        let settings: Self = all.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        let settings: Self = all.try_into().map_err(|e| wrong_settings(&e))?;
         settings.check_sizes()?;
         settings.check_net()?;
         settings.check(family.schedule).map_err(|e| e.to_string())?;

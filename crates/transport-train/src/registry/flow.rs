@@ -3,7 +3,7 @@
 use super::chunks::{chunked, contexts, states};
 use super::one_step::finite;
 use super::{Capabilities, Entry, Generator, OpenError};
-use crate::config::{Config, ConfigError, SampleConfig};
+use crate::config::{Config, ConfigError, SampleConfig, wrong_settings};
 use crate::objective::MaximumLikelihood;
 use crate::problem::{Problem, Schema, Shape};
 use crate::support::SupportError;
@@ -65,7 +65,7 @@ impl Family {
     fn settings(&self, table: &toml::Table) -> Result<(FlowConfig, bool), ConfigError> {
         let wrong = |reason: String| ConfigError::Settings { model: self.name.to_owned(), reason };
         let Settings { layers, width, depth, bins, reference, plain } =
-            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+            table.clone().try_into().map_err(|e| wrong(wrong_settings(&e)))?;
         let most = [("layers", layers, 1024), ("width", width, 1 << 16), ("depth", depth, 1024)];
         for (name, value, most) in most.into_iter().chain(bins.map(|b| ("bins", b, 256))) {
             if value == 0 || value > most {

@@ -6,7 +6,7 @@ use super::unread::{Choice, unread};
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::adversarial::{Adversarial, GameConfig, Loss, Penalty};
 use crate::canvas;
-use crate::config::{Config, ConfigError, SampleConfig, nearest, suggestion};
+use crate::config::{Config, ConfigError, SampleConfig, nearest, suggestion, wrong_settings};
 use crate::optim::Betas;
 use crate::problem::{Problem, Shape};
 use crate::trainer::{LoopConfig, Training};
@@ -292,10 +292,8 @@ impl Family {
     }
 
     fn plan(&self, table: &toml::Table) -> Result<Plan, ConfigError> {
-        let settings: Settings = table
-            .clone()
-            .try_into()
-            .map_err(|e: toml::de::Error| self.wrong(e.message().to_owned()))?;
+        let settings: Settings =
+            table.clone().try_into().map_err(|e| self.wrong(wrong_settings(&e)))?;
         settings.read(table, &self.defaults()).map_err(|reason| self.wrong(reason))?;
         let plan = || -> Result<Plan, String> {
             let (generator, critic) = (settings.generator()?, settings.critic()?);

@@ -8,7 +8,7 @@ use super::one_step::finite;
 use super::unread::unread;
 use super::{Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
-use crate::config::{Config, ConfigError, SampleConfig};
+use crate::config::{Config, ConfigError, SampleConfig, wrong_settings};
 use crate::objective::ImageLikelihood;
 use crate::power_average::PowerAverages;
 use crate::problem::{Problem, Schema, Shape};
@@ -79,7 +79,7 @@ impl Family {
     fn settings(&self, table: &toml::Table) -> Result<ImageLawConfig, ConfigError> {
         let parsed = table.clone().try_into();
         let Settings { levels, steps, width, depth, preprocessing, alpha, dequantisation } =
-            parsed.map_err(|e: toml::de::Error| self.wrong(e.message().to_owned()))?;
+            parsed.map_err(|e| self.wrong(wrong_settings(&e)))?;
         let most = [
             ("levels", levels, 16),
             ("steps", steps, 256),

@@ -3,7 +3,7 @@
 use super::chunks::{by_time, chunked, contexts};
 use super::integrated::Integrated;
 use super::{Capabilities, Entry, Generator, OpenError};
-use crate::config::{Config, ConfigError, SampleConfig};
+use crate::config::{Config, ConfigError, SampleConfig, wrong_settings};
 use crate::problem::{Problem, Shape};
 use crate::trainer::Training;
 use crate::weights::{Weights, WeightsError};
@@ -273,8 +273,7 @@ pub(crate) fn filled(net: ImageNet, weights: &Weights) -> Result<ImageNet, Weigh
 impl Family {
     fn settings(&self, table: &toml::Table) -> Result<Settings, ConfigError> {
         let wrong = |reason: String| ConfigError::Settings { model: self.name.to_owned(), reason };
-        let settings: Settings =
-            table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+        let settings: Settings = table.clone().try_into().map_err(|e| wrong(wrong_settings(&e)))?;
         settings.check(self.kind).map_err(wrong)?;
         Ok(settings)
     }

@@ -6,7 +6,7 @@ use super::unread::unread;
 use super::{Bound, Capabilities, Entry, Generator, OpenError};
 use crate::batch::Rows;
 use crate::canvas;
-use crate::config::{Config, ConfigError, SampleConfig};
+use crate::config::{Config, ConfigError, SampleConfig, wrong_settings};
 use crate::objective::{EvidenceBound, Tally};
 use crate::power_average::PowerAverages;
 use crate::problem::{Problem, Shape};
@@ -98,8 +98,7 @@ fn wrong(reason: impl Into<String>) -> ConfigError {
 }
 
 fn settings(table: &toml::Table) -> Result<Settings, ConfigError> {
-    let s: Settings =
-        table.clone().try_into().map_err(|e: toml::de::Error| wrong(e.message().to_owned()))?;
+    let s: Settings = table.clone().try_into().map_err(|e| wrong(wrong_settings(&e)))?;
     for (name, value, least, most) in [
         ("latent", s.latent, 1, 1 << 14),
         ("width", s.width, 1, 1 << 16),
