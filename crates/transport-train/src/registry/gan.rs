@@ -86,8 +86,6 @@ pub(super) const F_DIVERGENCE: Preset =
 pub(super) const SPECTRAL: Preset = Preset {
     loss: "hinge",
     norm: "spectral",
-    turns: 0.35,
-    pack: 2,
     bound: 4.0,
     chance_rate: 4.0,
     ..APART
