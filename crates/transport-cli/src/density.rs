@@ -49,7 +49,9 @@ pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
         let found = run.variational_bound(&rows, levels, run.config().train.seed)?;
         return estimated(args, &run, found, ["log_prob_bound", "log-density ≥"], write);
     }
-    unread("--draws", args.draws, "a density that is known")?;
+    if run.capabilities()?.log_prob {
+        unread("--draws", args.draws, "a density that is known")?;
+    }
     let log_prob = run.log_prob(&rows)?;
     let (mean, error) = mean_and_error(&log_prob);
     write(&args.output, &Table::new(vec!["log_prob".into()], log_prob)?)?;
