@@ -50,7 +50,9 @@ pub(crate) fn run(args: &DensityArgs) -> Result<(), CliError> {
         let found = run.variational_bound(&rows, levels, run.config().train.seed)?;
         return estimated(args, &run, found, ["log_prob_bound", "log-density ≥"], write);
     }
-    unread("--draws", args.draws, "a density that is known")?;
+    if run.capabilities()?.log_prob {
+        unread("--draws", args.draws, "a density that is known")?;
+    }
     let log_prob = run.log_prob(&rows)?;
     let finite: Vec<f64> = log_prob.iter().copied().filter(|v| v.is_finite()).collect();
     write(&args.output, &Table::new(vec!["log_prob".into()], log_prob)?)?;

@@ -51,8 +51,8 @@ pub(crate) fn run(args: &DistanceArgs) -> Result<(), CliError> {
     let (x, y) = (read(&args.source, args)?, read(&args.target, args)?);
     if x.cols() != y.cols() {
         let (source, target) = (args.source.display(), args.target.display());
-        let (n, m) = (x.cols(), y.cols());
-        let message = format!("{source} has {n} columns and {target} has {m}: choose --columns");
+        let (n, m) = (count(x.cols(), "column"), y.cols());
+        let message = format!("{source} has {n} and {target} has {m}: choose --columns");
         return Err(CliError::Usage(message));
     }
     let pair = Pair::new(&x, &y, args);

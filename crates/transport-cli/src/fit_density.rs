@@ -107,7 +107,8 @@ fn write(
         Ending::Npy => write_npy(path, &table)?,
         _ => write_csv(path, &table)?,
     }
-    output::note(&format!("wrote {} points to {}", weights.len(), path.display()));
+    let points = output::count(weights.len(), "point");
+    output::note(&format!("wrote {points} to {}", path.display()));
     Ok(())
 }
 

@@ -89,11 +89,13 @@ fn masked(table: &Table, path: &Path, run: &Run) -> Result<Table, CliError> {
     let wrong = |reason: String| CliError::Usage(format!("{}: {reason}", path.display()));
     if mask.cols() != names.len() {
         let (found, expected) = (mask.cols(), names.len());
-        return Err(wrong(format!("a mask of {found} columns for a model of {expected}")));
+        let found = count(found, "column");
+        return Err(wrong(format!("a mask of {found} for a model of {expected}")));
     }
     if mask.rows() != 1 && mask.rows() != table.rows() {
         let (found, rows) = (mask.rows(), table.rows());
-        return Err(wrong(format!("a mask of {found} rows for {rows} rows: 1, or one for each")));
+        let (found, rows) = (count(found, "row"), count(rows, "row"));
+        return Err(wrong(format!("a mask of {found} for {rows}: 1, or one for each")));
     }
     if let Some(value) = mask.values().iter().find(|v| **v != 0.0 && **v != 1.0) {
         return Err(wrong(format!("a mask holds 1 (seen) and 0 (gap), not {value}")));

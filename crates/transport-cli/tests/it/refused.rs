@@ -230,10 +230,10 @@ fn interrupts_end_what_is_no_loop() {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
         let told = Instant::now();
         assert_eq!(child.wait().unwrap().code(), Some(130));
-        assert!(told.elapsed() < Duration::from_secs(2), "{:?}", told.elapsed());
+        assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
     };
     // Minutes of simulations before the first step.
-    let reading = "train --data sbi-lotka-volterra --points 2000000 --model flow-matching --out a";
+    let reading = "train --data sbi-lotka-volterra --points 200000 --model flow-matching --out a";
     for signal in ["-INT", "-TERM"] {
         let child = start(reading);
         std::thread::sleep(Duration::from_millis(700));
