@@ -337,11 +337,11 @@ pub(crate) fn carry(args: &CarryArgs) -> Result<(), CliError> {
     places::apart(&args.output, &[Path::new(&args.data)])?;
     if !file(&args.run).exists() {
         let hint = match store::Folder::new(&args.run).state() {
-            store::RunState::Empty => "make one with `transport bridge`",
-            _ => "it holds a run of `transport train`, which `transport sample` uses",
+            store::RunState::Empty => "; make one with `transport bridge`",
+            _ => "; it holds a run of `transport train`, which `transport sample` uses",
         };
-        let message = format!("{} holds no bridge: {hint}", args.run.display());
-        return Err(CliError::Usage(message));
+        let (path, expected) = (args.run.clone(), "bridge.safetensors");
+        return Err(store::StoreError::NoModel { path, expected, hint }.into());
     }
     let bridge = Bridge::open(&file(&args.run), &space(args.device.as_deref())?)?;
     let bridge = if args.noise != 0.0 { bridge.with_noise(args.noise)? } else { bridge };

@@ -83,13 +83,8 @@ const APART: Preset = Preset {
 pub(super) const MINIMAX: Preset = PLAIN;
 pub(super) const F_DIVERGENCE: Preset =
     Preset { loss: "kl", penalty: "r1", weight: 0.1, start: 30.0, ..PLAIN };
-pub(super) const SPECTRAL: Preset = Preset {
-    loss: "hinge",
-    norm: "spectral",
-    bound: 4.0,
-    chance_rate: 4.0,
-    ..APART
-};
+pub(super) const SPECTRAL: Preset =
+    Preset { loss: "hinge", norm: "spectral", bound: 4.0, chance_rate: 4.0, ..APART };
 pub(super) const CLIPPED: Preset =
     Preset { loss: "wasserstein", penalty: "clip", weight: 0.05, critic_steps: 5, ..PLAIN };
 pub(super) const GRADIENT_PENALTY: Preset = Preset {
