@@ -101,7 +101,7 @@ fn other_flags_that_nothing_reads() {
     unread("simulate --process ou --law 1 --steps 9 -o x.csv", &["--steps is 9", "exact"]);
     let config = quick(at, "moons", 5);
     succeed(at, &["train", "--config", config.to_str().unwrap(), "--split", "0", "--out", "moons"]);
-    fs::write(at.join("rows.csv"), "x,y\n0.1,0.2\n").unwrap();
+    fs::write(at.join("rows.csv"), "x,y\n0.1,0.2\n0.3,0.1\n").unwrap();
     unread("density moons --data rows.csv --draws 9 -o x.csv", &["--draws is 9"]);
     assert!(!at.join("x.csv").exists());
 }
