@@ -261,7 +261,7 @@ impl Folder {
         if self.file(AVERAGES).exists() {
             return read(&self.file(AVERAGES));
         }
-        let hint = "; a run keeps averages when `relative` is set under [optim]";
+        let hint = "; a run keeps averages when it is trained with --relative";
         Err(StoreError::NoModel { path: self.path.clone(), expected: AVERAGES, hint })
     }
 

@@ -137,7 +137,7 @@ fn what_does_not_fit_is_refused_by_name() {
         ("net=mlp", "channels=8", "channels is 8, but with a net that is no U-Net"),
         ("net=mlp", "gamma=3", "gamma is 3, but with this weighting"),
         ("net=cnn", "dropout=0", "unknown variant `cnn`"),
-        ("net=unet", "chanels=8", "unknown field `chanels`"),
+        ("net=unet", "chanels=8", "unknown setting `chanels`; did you mean `channels`?"),
     ];
     for (net, setting, expected) in wrong {
         let error = refused(&digits("edm", &[net, setting])).to_string();
