@@ -8,7 +8,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`generator`], [`dcgan`] | `G`: a residual network on rows; doubling convolutions for images |
-//! | [`reference`] | what `G` reads, in pieces where modes lie apart |
+//! | [`mod@reference`] | what `G` reads, in pieces where modes lie apart |
 //! | [`critic`] | `D`: dense or strided convolutions, with its input gradient |
 //! | [`input_gradient`] | `∇ₓD` as ordinary operations: the trait and its suite |
 //! | [`spectral`], [`batch_norm`], [`layer`] | what keeps a layer in bounds |

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`loss`] | what each player minimises |
 //! | [`penalty`] | what keeps the critic's slope in bounds |
-//! | [`credit`] | the gradient by what was chosen |
+//! | [`mod@credit`] | the gradient by what was chosen |
 //! | [`players`] | one network, its optimiser, one step |
 
 pub mod credit;
